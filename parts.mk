@@ -26,6 +26,8 @@ FLOORS += storage/azure
 FLOORS += storage/google
 # a directory on an SFTP server
 FLOORS += storage/sftp
+# reading a bucket with few requests: what a listing has said, and what was read before
+FLOORS += storage/look
 # options and where their values come from
 FLOORS += settings
 # which kind of storage a location is, and how it is reached

@@ -123,6 +123,11 @@ sub commands_work
 	tool_ok([ 'export', @repo, 'shop', '--output', "$scratch/shop.sql.zst" ], 'export');
 	tool_ok([ 'globals', 'backup', @repo, '-d', 'postgres' ], 'globals');
 	tool_ok([ 'globals', 'restore', @repo, '-d', 'postgres' ], 'globals restored');
+	tool_ok([ 'info', @repo, 'shop' ], 'info once more');
+	forget_requests();
+	tool_ok([ 'info', @repo, 'shop' ], 'and again');
+	my @look = requests_to_bucket();
+	cmp_ok(scalar(@look), '<=', 4, 'with few requests') or diag(join("\n", @look));
 	tool_ok([ 'doctor', @repo, '-d', 'postgres' ], 'doctor');
 	tool_ok([ 'expire', @repo, '--keep-daily', 1, '--keep-minimum', 1 ], 'expire');
 	is(scalar(grep { $_->{kind} eq 'database' } @{ tool_json('list', @repo)->{backups} }), 1, 'one backup is left');

@@ -10,6 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "keyring.h"
+#include "look_storage.h"
+
 void
 unclear_free(Repository *repository)
 {
@@ -23,4 +26,16 @@ unclear_free(Repository *repository)
 	}
 	free(unclear->items);
 	memset(unclear, 0, sizeof(*unclear));
+}
+
+void
+repository_only_look(Repository *repository)
+{
+	Storage *storage = repository->storage;
+
+	/* What has no versions, as a directory and an SFTP server, has nothing to know a file by. */
+	if (!storage->can.lease || !storage->can.replace_if)
+		return;
+	repository->storage = look_storage(storage, keyring()->state_directory);
+	repository->only_looks = true;
 }

@@ -55,6 +55,7 @@ typedef struct Repository
 	bool manifest_unreadable; /* the same of the manifest, or the listing beside it, read last */
 	bool damaged_elsewhere;   /* the same: it is damaged in a place that was asked before */
 	OtherPlaces *others;      /* where it is read from, too (other_places.h); NULL: nowhere */
+	bool only_looks;          /* each request counts (repository_only_look()) */
 	bool one_of_several;      /* a place among others */
 	_Atomic bool given_up;    /* … which could not be reached, so that the others are asked */
 } Repository;
@@ -66,6 +67,13 @@ typedef enum KeyWrapping
 	WRAPPED_BY_KEY_FILE,
 	WRAPPED_BY_PASSPHRASE
 } KeyWrapping;
+
+/*
+ * For a command that looks at a repository once and ends: one in a bucket is not asked again for
+ * what it has said, or what was read from it before (look_storage.h).  It need not see what
+ * others change meanwhile, and must not change anything.
+ */
+extern void repository_only_look(Repository *repository);
 
 /* Forget what is unclear in it. */
 extern void unclear_free(Repository *repository);

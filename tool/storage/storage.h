@@ -90,8 +90,9 @@ typedef struct StoreEntry
 {
 	const char *name; /* its path below the one that was listed */
 	uint64_t bytes;
-	double age;    /* as in StoreInfo */
-	bool readable; /* for this process, as far as its rights tell */
+	double age;          /* as in StoreInfo */
+	bool readable;       /* for this process, as far as its rights tell */
+	const char *version; /* as in StoreInfo, with or without its quotes; NULL: not known */
 } StoreEntry;
 
 typedef struct FileListing

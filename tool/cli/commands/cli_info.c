@@ -382,6 +382,7 @@ run_info(const Settings *settings)
 
 	if (repository == NULL)
 		return false;
+	repository_only_look(repository);
 	if (repository_resolve(repository, settings->general->arguments[0], &name))
 		manifest = settings->command->contents ? repository_manifest_inside(repository, &name)
 											   : repository_manifest(repository, &name);

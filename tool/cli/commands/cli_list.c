@@ -174,6 +174,7 @@ run_list(const Settings *settings)
 
 	if (repository == NULL)
 		return false;
+	repository_only_look(repository);
 	if (database == NULL)
 		good = repository_list_server(repository, settings->general->server, &names, &count);
 	else

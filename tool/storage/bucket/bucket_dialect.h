@@ -90,7 +90,9 @@ typedef struct ListWords
 	const char *name;
 	const char *bytes;
 	const char *modified;
-	const char *kind; /* "directory": it is none; NULL: there are no such ones */
+	const char *version;
+	const char *generation; /* Google's version, where there is one; NULL: never */
+	const char *kind;       /* "directory": it is none; NULL: there are no such ones */
 	const char *directory;
 	const char *directory_name;
 	const char *truncated; /* "true": there is a next page; NULL: there is one if it is named */

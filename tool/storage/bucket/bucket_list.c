@@ -176,7 +176,8 @@ static bool
 visit_file(const char *name, const ListEntry *of, void *argument)
 {
 	const FileListing *listing = argument;
-	const StoreEntry entry = {.name = name, .bytes = of->bytes, .age = of->age, .readable = true};
+	const StoreEntry entry = {
+		.name = name, .bytes = of->bytes, .age = of->age, .readable = true, .version = of->version};
 
 	if (name[strlen(name) - 1] != '/' && is_wanted(listing, name))
 		listing->visit(&entry, listing->argument);

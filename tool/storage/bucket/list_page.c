@@ -50,6 +50,16 @@ set_text(char **text, const char *value)
 	*text = xstrdup(value);
 }
 
+/* The number of a generation says more than a tag.  One that is too long is not known. */
+static void
+set_version(ListEntry *entry, const char *text, bool numbered)
+{
+	if (entry->numbered || strlen(text) >= sizeof(entry->version))
+		return;
+	memcpy(entry->version, text, strlen(text) + 1);
+	entry->numbered = numbered;
+}
+
 static bool
 is_element(const char *path, const char *word)
 {
@@ -73,6 +83,8 @@ visit_page(void *argument, const char *path, const char *text)
 	}
 	else if (is_element(path, words->modified))
 		reader->now.age = answer_age(reader->answer, text);
+	else if (is_element(path, words->version) || is_element(path, words->generation))
+		set_version(&reader->now, text, is_element(path, words->generation));
 	else if (is_element(path, words->kind))
 		reader->now.directory = strcmp(text, "directory") == 0;
 	else if (is_element(path, words->object) || is_element(path, words->directory))

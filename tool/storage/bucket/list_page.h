@@ -12,14 +12,17 @@
 #define NEX_LIST_PAGE_H
 
 #include "bucket_dialect.h"
+#include "storage.h"
 
 /* An object, or a common beginning of several: that ends in a slash. */
 typedef struct ListEntry
 {
 	char *name;
 	uint64_t bytes;
-	double age;     /* negative: not known */
-	bool directory; /* that the provider has made an object of its own */
+	double age;                       /* negative: not known */
+	char version[STORE_VERSION_SIZE]; /* as with a GET, but maybe without quotes; "": not known */
+	bool numbered;                    /* it is the number of a generation */
+	bool directory;                   /* that the provider has made an object of its own */
 } ListEntry;
 
 typedef struct ListPage
