@@ -89,11 +89,10 @@ close_pipe(int ends[2])
 
 /* ---- in the child: only what is safe between fork() and exec() ---- */
 
-static void __attribute__((noreturn))
-become_program(const ChildProgram *program, pid_t parent, int output, int control, int status)
+static void __attribute__((noreturn)) become_program(const ChildProgram *program, pid_t parent,
+													 int input, int output, int control, int status)
 {
 	struct rlimit no_core = {0, 0};
-	int null_device;
 	int error;
 
 	setpgid(0, 0);
@@ -103,8 +102,9 @@ become_program(const ChildProgram *program, pid_t parent, int output, int contro
 	/* It may have gone before the line above. */
 	if (getppid() != parent)
 		_exit(127);
-	null_device = open("/dev/null", O_RDWR);
-	if (null_device < 0 || dup2(null_device, STDIN_FILENO) < 0 || dup2(output, STDOUT_FILENO) < 0 ||
+	if (input < 0)
+		input = open("/dev/null", O_RDWR);
+	if (input < 0 || dup2(input, STDIN_FILENO) < 0 || dup2(output, STDOUT_FILENO) < 0 ||
 		dup2(output, STDERR_FILENO) < 0 || dup2(control, RUN_CONTROL_DESCRIPTOR) < 0 ||
 		dup2(status, STATUS_DESCRIPTOR) < 0 || fcntl(STATUS_DESCRIPTOR, F_SETFD, FD_CLOEXEC) != 0)
 		goto failed;
@@ -149,30 +149,33 @@ exec_succeeded(int status)
 bool
 child_start(Child *child, const ChildProgram *program)
 {
+	int input[2] = {-1, -1};
 	int output[2];
-	int control[2];
+	int control[2] = {-1, -1};
 	int status[2] = {-1, -1};
 	pid_t parent = getpid();
 	int error;
 
 	memset(child, 0, sizeof(*child));
-	child->output = child->control = -1;
-	control[0] = control[1] = -1;
+	child->output = child->control = child->input = -1;
 	if (!open_pipe(output) || !open_pipe(control) || !open_pipe(status) ||
-		fcntl(output[0], F_SETFL, O_NONBLOCK) != 0)
+		fcntl(output[0], F_SETFL, O_NONBLOCK) != 0 ||
+		(program->is_asked && (!open_pipe(input) || fcntl(input[1], F_SETFL, O_NONBLOCK) != 0)))
 		goto failed;
 
 	child->pid = child_fork();
 	if (child->pid == 0)
-		become_program(program, parent, output[1], control[0], status[1]);
+		become_program(program, parent, input[0], output[1], control[0], status[1]);
 	if (child->pid < 0)
 		goto failed;
 
 	/* Both do it, as neither knows who comes first. */
 	setpgid(child->pid, child->pid);
+	child->input = input[1];
 	child->output = output[0];
 	child->control = control[1];
-	output[0] = control[1] = -1;
+	input[1] = output[0] = control[1] = -1;
+	close_pipe(input);
 	close_pipe(output);
 	close_pipe(control);
 	close(status[1]);
@@ -192,6 +195,7 @@ child_start(Child *child, const ChildProgram *program)
 failed:
 	error = errno;
 	child->pid = 0;
+	close_pipe(input);
 	close_pipe(output);
 	close_pipe(control);
 	close_pipe(status);
@@ -267,5 +271,7 @@ child_close(Child *child)
 		close(child->output);
 	if (child->control >= 0)
 		close(child->control);
-	child->output = child->control = -1;
+	if (child->input >= 0)
+		close(child->input);
+	child->output = child->control = child->input = -1;
 }

@@ -18,6 +18,7 @@ typedef struct Child
 	pid_t pid;   /* and its process group; 0: none */
 	int output;  /* what it writes to stdout and stderr; never blocks; -1: it is closed */
 	int control; /* the child ends when this is closed, by whatever closes it */
+	int input;   /* what it reads; never blocks; -1: nothing */
 	bool ended;
 	int status; /* of waitpid(), once ended */
 } Child;
@@ -28,6 +29,7 @@ typedef struct ChildProgram
 	char *const *argv;
 	char *const *environment;    /* with RUN_CONTROL_VARIABLE */
 	bool apart;                  /* in the root directory, and its files are nobody else's */
+	bool is_asked;               /* it reads what is written to "input" */
 	const struct rlimit *memory; /* its address space; NULL: as ours */
 } ChildProgram;
 

@@ -16,7 +16,6 @@
  */
 #include "compat.h"
 
-#include <pwd.h>
 #include <signal.h>
 #include <time.h>
 #include <unistd.h>
@@ -39,6 +38,7 @@
 #include "reserved.h"
 #include "run_protocol.h"
 #include "settings.h"
+#include "tool_program.h"
 #include "valid_text.h"
 #include "worker_session.h"
 
@@ -71,7 +71,7 @@ typedef struct Run
 } Run;
 
 /* For the clean-up at exit. */
-static Child child = {.output = -1, .control = -1};
+static Child child = {.output = -1, .control = -1, .input = -1};
 static ChildOutput output;
 
 /* Does this process claim runs that deliver alarms, and no others? */
@@ -210,21 +210,6 @@ conninfo_of(const char *database)
 	return text.data;
 }
 
-static const char *
-tool_path(void)
-{
-	char *path;
-	char *slash;
-
-	if (setting_tool_path != NULL && setting_tool_path[0] != '\0')
-		return setting_tool_path;
-	path = pstrdup(my_exec_path);
-	slash = strrchr(path, '/');
-	if (slash != NULL)
-		*slash = '\0';
-	return psprintf("%s/nex_backup", path);
-}
-
 /* The program, the command, what is ours, and then what the job says. */
 static char **
 build_argv(const Run *run, const char *path)
@@ -258,44 +243,17 @@ socket_directory(void)
 	return directories[0] != '\0' ? directories : pstrdup("localhost");
 }
 
-/*
- * Where the server's user is at home; NULL: nobody knows.  Distributions start
- * servers with an empty environment, so HOME is seldom set.
- */
-static const char *
-home_directory(void)
-{
-	const char *home = getenv("HOME");
-	const struct passwd *user;
-
-	if (home != NULL && home[0] == '/' && home[1] != '\0')
-		return home;
-	user = getpwuid(geteuid());
-	return user != NULL && user->pw_dir[0] == '/' ? user->pw_dir : NULL;
-}
-
-/* Made from nothing: the tool need not know what the server was started with. */
 static char **
 build_environment(const Run *run)
 {
-	char **environment = palloc0(sizeof(char *) * 12);
-	char bindir[MAXPGPATH];
-	const char *home = home_directory();
-	int n = 0;
+	char **environment = palloc0(sizeof(char *) * (TOOL_ENVIRONMENT + 6));
+	int n = tool_environment(environment);
 
-	strlcpy(bindir, my_exec_path, sizeof(bindir));
-	get_parent_directory(bindir);
-	environment[n++] = psprintf("PATH=%s:/usr/local/bin:/usr/bin:/bin", bindir);
-	if (home != NULL)
-		environment[n++] = psprintf("HOME=%s", home);
-	environment[n++] = pstrdup("LC_ALL=C.UTF-8");
-	environment[n++] = pstrdup("TZ=UTC");
 	environment[n++] = psprintf("PGHOST=%s", socket_directory());
 	environment[n++] = psprintf("PGPORT=%d", PostPortNumber);
 	environment[n++] = psprintf("PGUSER=%s", run->superuser);
 	environment[n++] = psprintf("PGDATABASE=%s", setting_database);
 	environment[n++] = psprintf(RUN_NAME_VARIABLE "=" RUN_NAME_PREFIX "%s", run->id);
-	environment[n++] = psprintf(RUN_CONTROL_VARIABLE "=%d", RUN_CONTROL_DESCRIPTOR);
 	return environment;
 }
 
