@@ -78,6 +78,9 @@ static _Atomic(const char *) told_error;
 static _Atomic(const char *) told_detail;
 static unsigned error_count; /* since they were forgotten last; under the mutex */
 
+/* Where this thread's errors go instead. */
+static _Thread_local LogCapture *thread_capture;
+
 /* The text's length without the newlines at its end. */
 static size_t
 trimmed_length(const char *text)
@@ -578,6 +581,36 @@ log_run_file(const char *format, ...)
 	free(line);
 }
 
+void
+log_capture(LogCapture *capture)
+{
+	thread_capture = capture;
+	if (capture != NULL)
+		memset(capture, 0, sizeof(*capture));
+}
+
+void
+log_capture_free(LogCapture *capture)
+{
+	free(capture->error);
+	free(capture->detail);
+	free(capture->hint);
+	memset(capture, 0, sizeof(*capture));
+}
+
+static void
+keep_captured(ExitCode code, const char *text, const char *detail, const char *hint)
+{
+	LogCapture *capture = thread_capture;
+
+	if (capture->code != EXIT_DONE)
+		return;
+	capture->code = code;
+	capture->error = for_reader(text);
+	capture->detail = for_reader(detail);
+	capture->hint = for_reader(hint);
+}
+
 bool
 report_error(ExitCode code, const char *detail, const char *hint, const char *format, ...)
 {
@@ -589,6 +622,12 @@ report_error(ExitCode code, const char *detail, const char *hint, const char *fo
 	text = format_text(format, arguments);
 	va_end(arguments);
 	message.primary = text;
+	if (thread_capture != NULL)
+	{
+		keep_captured(code, text, detail, hint);
+		free(text);
+		return false;
+	}
 
 	pthread_mutex_lock(&mutex);
 	if (interrupted())

@@ -112,6 +112,23 @@ typedef struct LogErrors
 extern LogErrors log_errors(void);
 extern void log_return_to_errors(const LogErrors *errors);
 
+/* The first error that a thread reported; to be freed. */
+typedef struct LogCapture
+{
+	ExitCode code; /* EXIT_DONE: none */
+	char *error;
+	char *detail; /* or NULL */
+	char *hint;   /* or NULL */
+} LogCapture;
+
+/*
+ * From now on, errors of the calling thread are not those of the program: the
+ * first one is kept here, and nothing is written.  For work that is done for
+ * another program, which gets the error instead.  NULL: no longer.
+ */
+extern void log_capture(LogCapture *capture);
+extern void log_capture_free(LogCapture *capture);
+
 /*
  * Called under the log's lock before and after each message to a terminal,
  * so that a progress bar can clear and redraw itself.

@@ -399,7 +399,7 @@ posix_put(Storage *storage, const char *path, const void *content, uint64_t leng
 		result = write_in(storage, parent, name, content, length, options);
 		close(parent);
 	}
-	if (result.code != STORE_OK || options->later)
+	if (result.code != STORE_OK || options->later || options->name_later)
 		return result;
 	result = posix_sync_result(posix_sync_parents(storage, path));
 	if (result.code != STORE_OK)

@@ -57,6 +57,7 @@ typedef struct PutOptions
 {
 	PutMode mode;
 	bool later;          /* barrier() makes it durable; else it is when put() returns */
+	bool name_later;     /* its content is then; its name after a barrier() of the directory */
 	const char *sha256;  /* of what is put, in hex, or NULL */
 	const char *version; /* for PUT_REPLACE_IF */
 } PutOptions;
@@ -146,7 +147,7 @@ struct Storage
 
 	/*
 	 * Make what was put "later" durable, `threads` at a time; for a path that
-	 * ends in '/', what was removed there.  If that fails, *failed is the path,
+	 * ends in '/', what was removed or named there.  If that fails, *failed is the path,
 	 * to be freed, and the same files must be put again: no other barrier can
 	 * tell.  Ends early, with STORE_FAILED, when work must stop.
 	 */

@@ -26,15 +26,14 @@
 #define MAX_STORED_BYTES (WAL_MAX_BYTES + WAL_MAX_BYTES / 64 + 1024 * 1024)
 
 bool
-wal_name_content(const Repository *repository, const char *data, size_t length, DigestHex sha256,
-				 WalContent content)
+wal_name_content(const Repository *repository, const char *data, size_t length,
+				 const DigestHex sha256, WalContent content)
 {
 	const Encryption *encryption = repository->encryption;
 	DigestHex keyed;
 
-	if (!digest_buffer(data, length, sha256) ||
-		(encryption != NULL &&
-		 !writer_key_name_content(&encryption->writer_key, data, length, keyed)))
+	if (encryption != NULL &&
+		!writer_key_name_content(&encryption->writer_key, data, length, keyed))
 		return report_error(EXIT_FAILED, NULL, NULL, "could not compute a SHA-256 digest");
 	memcpy(content, encryption != NULL ? keyed : sha256, WAL_CONTENT_DIGITS);
 	content[WAL_CONTENT_DIGITS] = '\0';
@@ -56,8 +55,8 @@ decompresses(const char *frame, size_t frame_length, const char *data, size_t le
 	return same;
 }
 
-static bool
-append_content(const char *data, size_t length, int level, Buffer *out)
+bool
+wal_compress(const char *data, size_t length, int level, Buffer *out)
 {
 	Compressor *compressor = compressor_create(CODEC_ZSTD, level);
 	size_t begin = out->length;
@@ -69,7 +68,7 @@ append_content(const char *data, size_t length, int level, Buffer *out)
 }
 
 bool
-wal_pack(const Repository *repository, const WalRecord *record, const char *data, int level,
+wal_pack(const Repository *repository, const WalRecord *record, const Buffer *compressed,
 		 Buffer *stored, WalFile *file)
 {
 	const Encryption *encryption = repository->encryption;
@@ -81,8 +80,9 @@ wal_pack(const Repository *repository, const WalRecord *record, const char *data
 	file->cipher = repository_cipher(repository);
 	memcpy(file->content, record->content, sizeof(file->content));
 	buffer_init(&plain);
-	good = wal_record_write(repository, record, &plain) &&
-		   append_content(data, record->bytes, level, &plain);
+	good = wal_record_write(repository, record, &plain);
+	if (good)
+		buffer_append(&plain, compressed->data, compressed->length);
 	if (good && encryption == NULL)
 	{
 		buffer_free(stored);

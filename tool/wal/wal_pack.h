@@ -15,16 +15,20 @@
 /* More is no WAL file: PostgreSQL's largest segment. */
 #define WAL_MAX_BYTES (1024 * 1024 * 1024)
 
-/* Name content: by its digest, or by the writer's key in an encrypted repository. */
+/* Name content: by its digest, which is known, or by the writer's key in an encrypted repository.
+ */
 extern bool wal_name_content(const Repository *repository, const char *data, size_t length,
-							 DigestHex sha256, WalContent content);
+							 const DigestHex sha256, WalContent content);
+
+/* Compress content.  It was decompressed again, and is equal; false (reported) otherwise. */
+extern bool wal_compress(const char *data, size_t length, int level, Buffer *out);
 
 /*
  * Make the file of some content, whose record is complete, and give it its
- * name in *file.  It was decompressed again, and is equal.  False (reported) otherwise.
+ * name in *file.  False (reported) if that fails.
  */
-extern bool wal_pack(const Repository *repository, const WalRecord *record, const char *data,
-					 int level, Buffer *stored, WalFile *file);
+extern bool wal_pack(const Repository *repository, const WalRecord *record,
+					 const Buffer *compressed, Buffer *stored, WalFile *file);
 
 typedef enum WalVerdict
 {

@@ -27,7 +27,6 @@
 #include "memory.h"
 #include "repository.h"
 #include "repository_features.h"
-#include "wal_history.h"
 #include "wal_pack.h"
 #include "wal_source.h"
 
@@ -41,109 +40,12 @@
 typedef struct Work
 {
 	const WalPush *push;
+	WalLoaded *loaded;
 	WalSystem system;
-	WalRecord record;
-	Buffer data;
 	char *directory; /* in the repository */
 	WalListing there;
 	bool damaged; /* what is there of the same content */
 } Work;
-
-/* ---- what is to be stored ---- */
-
-static bool
-bad_source(const char *path, const char *problem)
-{
-	return report_error(EXIT_INTEGRITY, NULL, NULL, "file \"%s\" %s", path, problem);
-}
-
-static bool
-read_source(Work *work)
-{
-	const char *path = work->push->path;
-	int error = wal_source_read(path, &work->data);
-
-	if (error == EBUSY)
-		return bad_source(path, "is being written");
-	return error == 0 || report_error(EXIT_FAILED, NULL, NULL, "could not read file \"%s\": %s",
-									  path, strerror(error));
-}
-
-/* The text files: is it one of its kind? */
-static bool
-check_text(const Work *work)
-{
-	static const char label_begin[] = "START WAL LOCATION: ";
-	const Buffer *data = &work->data;
-	WalHistory history;
-	const char *problem = NULL;
-
-	if (data->length > WAL_MAX_HISTORY_BYTES)
-		problem = "is too long";
-	else if (work->record.name.kind == WAL_HISTORY)
-	{
-		problem = wal_history_parse(data->data, data->length, work->record.name.timeline, &history);
-		if (problem == NULL)
-			wal_history_free(&history);
-	}
-	else if (data->length < sizeof(label_begin) ||
-			 memcmp(data->data, label_begin, sizeof(label_begin) - 1) != 0)
-		problem = "is not what a base backup leaves";
-	return problem == NULL || bad_source(work->push->path, problem);
-}
-
-/* Of which server is it?  A segment says so itself. */
-static bool
-find_out_server(Work *work, WalHead *head)
-{
-	const WalPush *push = work->push;
-	bool is_segment =
-		work->record.name.kind == WAL_SEGMENT || work->record.name.kind == WAL_PARTIAL;
-	uint64_t expected = push->system_identifier;
-	char *problem;
-
-	if (is_segment)
-	{
-		problem = wal_pages_check(&work->record.name, work->data.data, work->data.length, head);
-		if (problem != NULL)
-			bad_source(push->path, problem);
-		free(problem);
-		if (problem != NULL)
-			return false;
-	}
-	if (expected == 0 && !wal_control_identifier(push->path, &expected))
-		return false;
-	if (is_segment && expected != 0 && head->system_identifier != expected)
-		return report_error(EXIT_INTEGRITY, NULL, NULL,
-							"file \"%s\" has WAL of system identifier %" PRIu64
-							", not of this server, %" PRIu64,
-							push->path, head->system_identifier, expected);
-	if (!is_segment && expected == 0)
-		return report_error(
-			EXIT_USAGE, NULL,
-			"Name its system identifier as the last word, or push the file from pg_wal of a "
-			"data directory.",
-			"file \"%s\" does not say of which server it is", push->path);
-	work->system.id = is_segment ? head->system_identifier : expected;
-	return true;
-}
-
-/* Read the file and see that it is what its name says. */
-static bool
-load_source(Work *work, WalHead *head)
-{
-	const char *path = work->push->path;
-
-	if (!wal_name_parse(wal_base_name(path), &work->record.name))
-		return report_error(EXIT_USAGE, NULL,
-							"Segments, .partial, .history and .backup files are archived.",
-							"\"%s\" is not the name of a WAL file", wal_base_name(path));
-	memset(head, 0, sizeof(*head));
-	return read_source(work) &&
-		   (work->record.name.kind == WAL_SEGMENT || work->record.name.kind == WAL_PARTIAL ||
-			check_text(work)) &&
-		   find_out_server(work, head);
-}
 
 /* ---- the server's part of the archive ---- */
 
@@ -175,25 +77,30 @@ check_tree(Repository *repository)
 
 /* The header of a segment of the same server, for a file that has none. */
 static bool
-find_head(const Work *work, WalHead *head)
+find_head(Work *work)
 {
+	WalHead *head = &work->loaded->head;
+
 	return head->segment_size != 0 ||
-		   wal_source_any_head(work->push->path, work->system.id, head) ||
+		   wal_source_any_head(work->loaded->path, work->system.id, head) ||
 		   report_error(EXIT_FAILED, NULL, "Push a segment of this server first.",
 						"the size of the segments is not known yet");
 }
 
 /* Open what is there of this server, or begin it. */
 static bool
-open_system(Work *work, WalHead *head)
+open_system(Work *work)
 {
 	Repository *repository = work->push->repository;
+	const WalHead *head = &work->loaded->head;
+	uint64_t id = work->loaded->record.system_identifier;
 	StoreResult result;
 
-	if (!wal_system_open(repository, work->system.id, &work->system, &result))
+	work->system.id = id;
+	if (!wal_system_open(repository, id, &work->system, &result))
 	{
 		/* Older versions must know first that there is something they do not understand. */
-		if (result.code != STORE_ABSENT || !check_tree(repository) || !find_head(work, head) ||
+		if (result.code != STORE_ABSENT || !check_tree(repository) || !find_head(work) ||
 			!repository_add_feature(repository, FEATURE_WAL) ||
 			!wal_system_create(repository, head, &work->system))
 			return false;
@@ -206,8 +113,8 @@ open_system(Work *work, WalHead *head)
 							"another repository.",
 							"file \"%s\" has segments of %" PRIu32
 							" bytes, where this server had %" PRIu32,
-							work->push->path, head->segment_size, work->system.segment_size);
-	work->directory = wal_directory(work->system.id, &work->record.name);
+							work->loaded->path, head->segment_size, work->system.segment_size);
+	work->directory = wal_directory(id, &work->loaded->record.name);
 	return true;
 }
 
@@ -228,7 +135,7 @@ list_directory(Work *work)
 static char *
 first_difference(const Work *work, const WalFile *other)
 {
-	const Buffer *data = &work->data;
+	const Buffer *data = &work->loaded->data;
 	WalContentRead content;
 	char lsn[WAL_LSN_SIZE];
 	char *text = NULL;
@@ -255,7 +162,7 @@ first_difference(const Work *work, const WalFile *other)
 static bool
 conflicts(const Work *work)
 {
-	const WalRecord *record = &work->record;
+	const WalRecord *record = &work->loaded->record;
 	size_t i;
 
 	for (i = 0; i < work->there.count; i++)
@@ -297,8 +204,8 @@ find_same(const Work *work)
 	{
 		const WalFile *other = &work->there.files[i];
 
-		if (strcmp(other->name.text, work->record.name.text) == 0 &&
-			strcmp(other->content, work->record.content) == 0)
+		if (strcmp(other->name.text, work->loaded->record.name.text) == 0 &&
+			strcmp(other->content, work->loaded->record.content) == 0)
 			return other;
 	}
 	return NULL;
@@ -341,7 +248,7 @@ take_previous(const WalListing *listing, const WalName *name, WalRecord *record)
 static bool
 find_previous(Work *work)
 {
-	WalRecord *record = &work->record;
+	WalRecord *record = &work->loaded->record;
 	WalListing listing = {0};
 	StoreResult result = store_ok();
 	char *below;
@@ -370,6 +277,7 @@ put_file(Work *work, const Buffer *stored, const WalFile *file)
 {
 	Storage *storage = work->system.repository->storage;
 	const PutOptions options = {.mode = work->damaged ? PUT_REPLACE : PUT_CREATE,
+								.name_later = work->push->names_later,
 								.sha256 = file->sha256};
 	char *name = wal_file_name(file);
 	char *path = xasprintf("%s/%s", work->directory, name);
@@ -390,18 +298,18 @@ put_file(Work *work, const Buffer *stored, const WalFile *file)
 static bool
 write_new(Work *work, WalFile *file)
 {
+	WalLoaded *loaded = work->loaded;
 	Buffer stored;
 	bool good;
 
 	buffer_init(&stored);
-	good = find_previous(work) &&
-		   wal_pack(work->system.repository, &work->record, work->data.data, work->push->level,
-					&stored, file) &&
+	good = find_previous(work) && wal_load_compress(loaded, work->push->level) &&
+		   wal_pack(work->system.repository, &loaded->record, &loaded->compressed, &stored, file) &&
 		   put_file(work, &stored, file) && list_directory(work) && !conflicts(work);
 	if (good && find_same(work) == NULL)
-		good = report_error(EXIT_FAILED, NULL, NULL,
-							"file \"%s\" is not in repository \"%s\" after it was written",
-							work->record.name.text, work->system.repository->storage->location);
+		good = report_error(
+			EXIT_FAILED, NULL, NULL, "file \"%s\" is not in repository \"%s\" after it was written",
+			work->loaded->record.name.text, work->system.repository->storage->location);
 	buffer_free(&stored);
 	return good;
 }
@@ -480,6 +388,7 @@ store(Work *work, WalPushed *pushed)
 static bool
 push_history(const Work *work)
 {
+	const WalName *segment = &work->loaded->record.name;
 	WalPush push = *work->push;
 	WalPushed pushed;
 	char name[WAL_NAME_SIZE];
@@ -487,12 +396,13 @@ push_history(const Work *work)
 	Buffer text;
 	bool good = true;
 
-	if (work->record.name.kind != WAL_SEGMENT || work->record.name.timeline == 1)
+	if (segment->kind != WAL_SEGMENT || segment->timeline == 1)
 		return true;
-	snprintf(name, sizeof(name), "%08" PRIX32 ".history", work->record.name.timeline);
-	path = wal_sibling(work->push->path, name);
+	snprintf(name, sizeof(name), "%08" PRIX32 ".history", segment->timeline);
+	path = wal_sibling(work->loaded->path, name);
 	push.path = path;
 	push.system_identifier = work->system.id;
+	push.names_later = false;
 	buffer_init(&text);
 	if (wal_source_read(path, &text) != ENOENT)
 		good = wal_push(&push, &pushed);
@@ -502,29 +412,45 @@ push_history(const Work *work)
 }
 
 bool
-wal_push(const WalPush *push, WalPushed *pushed)
+wal_push_loaded(const WalPush *push, WalLoaded *loaded, WalPushed *pushed)
 {
 	Repository *repository = push->repository;
-	Work work = {.push = push};
-	WalHead head;
+	WalRecord *record = &loaded->record;
+	Work work = {.push = push, .loaded = loaded, .system = {.repository = repository}};
 	bool good;
 
 	memset(pushed, 0, sizeof(*pushed));
-	buffer_init(&work.data);
-	work.system.repository = repository;
 	good = encryption_can_write(repository) && lost_header_refuse(repository) &&
-		   load_source(&work, &head) && open_system(&work, &head) && push_history(&work);
-	if (good)
-	{
-		work.record.system_identifier = work.system.id;
-		work.record.bytes = work.data.length;
-		work.record.major = head.major;
-		good = wal_name_content(repository, work.data.data, work.data.length, work.record.sha256,
-								work.record.content) &&
-			   store(&work, pushed);
-	}
+		   open_system(&work) && push_history(&work) &&
+		   wal_name_content(repository, loaded->data.data, loaded->data.length, record->sha256,
+							record->content) &&
+		   store(&work, pushed);
 	wal_listing_free(&work.there);
-	buffer_free(&work.data);
 	free(work.directory);
 	return good;
+}
+
+bool
+wal_push(const WalPush *push, WalPushed *pushed)
+{
+	WalLoaded loaded;
+	bool good = wal_load(push->path, push->system_identifier, &loaded) &&
+				wal_push_loaded(push, &loaded, pushed);
+
+	wal_loaded_free(&loaded);
+	return good;
+}
+
+bool
+wal_push_keep_names(Repository *repository, char *const *directories, size_t count)
+{
+	Storage *storage = repository->storage;
+	char *failed = NULL;
+	StoreResult result = storage->barrier(storage, directories, count, 1, &failed);
+
+	if (result.code != STORE_OK)
+		report_error(EXIT_FAILED, NULL, result.hint, "could not fsync directory \"%s/%s\": %s",
+					 storage->location, failed != NULL ? failed : ".", result.text);
+	free(failed);
+	return result.code == STORE_OK;
 }

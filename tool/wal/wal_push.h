@@ -8,6 +8,7 @@
 #ifndef NEX_WAL_PUSH_H
 #define NEX_WAL_PUSH_H
 
+#include "wal_load.h"
 #include "wal_system.h"
 
 typedef struct WalPush
@@ -16,6 +17,7 @@ typedef struct WalPush
 	const char *path;           /* of the file */
 	uint64_t system_identifier; /* that somebody has named; 0: that of the data directory */
 	int level;                  /* of zstd */
+	bool names_later;           /* wal_push_keep_names() makes the names durable */
 } WalPush;
 
 /* What has become of it. */
@@ -27,5 +29,14 @@ typedef struct WalPushed
 
 /* True if it is stored, durably.  False (reported) otherwise; then it must be pushed again. */
 extern bool wal_push(const WalPush *push, WalPushed *pushed);
+
+/* The same of a file that was loaded; path and system_identifier are in that. */
+extern bool wal_push_loaded(const WalPush *push, WalLoaded *loaded, WalPushed *pushed);
+
+/*
+ * Make names durable of files whose content is: these are their directories in
+ * the repository, each with a '/' behind it.
+ */
+extern bool wal_push_keep_names(Repository *repository, char *const *directories, size_t count);
 
 #endif /* NEX_WAL_PUSH_H */
