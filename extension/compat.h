@@ -11,6 +11,11 @@
 
 #include "postgres.h"
 
+#if PG_VERSION_NUM >= 160000
+#include "archive/archive_module.h"
+#elif PG_VERSION_NUM >= 150000
+#include "postmaster/pgarch.h"
+#endif
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "nodes/execnodes.h"
@@ -37,6 +42,50 @@
 /* Settings of that prefix are ours; until 14 the call had another name. */
 #if PG_VERSION_NUM < 150000
 #define MarkGUCPrefixReserved(prefix) EmitWarningsOnPlaceholders(prefix)
+#endif
+
+/*
+ * Archive modules are new in 15.  16 gives them a state, which we do not need,
+ * and takes a table that stays; 17 also has words for what is not configured.
+ */
+#if PG_VERSION_NUM >= 160000
+#define NEX_ARCHIVE_MODULES
+#define NEX_ARCHIVE_MODULE(is_configured, archive, end)                                            \
+	static bool configured_callback(ArchiveModuleState *state)                                     \
+	{                                                                                              \
+		return is_configured();                                                                    \
+	}                                                                                              \
+	static bool archive_callback(ArchiveModuleState *state, const char *file, const char *path)    \
+	{                                                                                              \
+		return archive(file, path);                                                                \
+	}                                                                                              \
+	static void end_callback(ArchiveModuleState *state)                                            \
+	{                                                                                              \
+		end();                                                                                     \
+	}                                                                                              \
+	static const ArchiveModuleCallbacks callbacks = {.check_configured_cb = configured_callback,   \
+													 .archive_file_cb = archive_callback,          \
+													 .shutdown_cb = end_callback};                 \
+	const ArchiveModuleCallbacks *_PG_archive_module_init(void)                                    \
+	{                                                                                              \
+		return &callbacks;                                                                         \
+	}
+#elif PG_VERSION_NUM >= 150000
+#define NEX_ARCHIVE_MODULES
+extern PGDLLEXPORT void _PG_archive_module_init(ArchiveModuleCallbacks *callbacks);
+#define NEX_ARCHIVE_MODULE(is_configured, archive, end)                                            \
+	void _PG_archive_module_init(ArchiveModuleCallbacks *callbacks)                                \
+	{                                                                                              \
+		callbacks->check_configured_cb = is_configured;                                            \
+		callbacks->archive_file_cb = archive;                                                      \
+		callbacks->shutdown_cb = end;                                                              \
+	}
+#endif
+
+#if PG_VERSION_NUM >= 170000
+#define archive_not_configured_compat(text) arch_module_check_errdetail(text)
+#else
+#define archive_not_configured_compat(text) ((void) 0)
 #endif
 
 /* How many sessions and workers there can be; 14 counts them after libraries were loaded. */

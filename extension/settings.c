@@ -19,6 +19,7 @@
 #include "utils/guc.h"
 #include "utils/timestamp.h"
 
+#include "archive_protocol.h"
 #include "settings.h"
 
 PG_FUNCTION_INFO_V1(nex_backup_setting);
@@ -35,6 +36,10 @@ int setting_reserved_executors = 2;
 char *setting_tool_path = NULL;
 char *setting_config_file = NULL;
 char *setting_log_directory = NULL;
+char *setting_archive_repository = NULL;
+char *setting_archive_compression = NULL;
+int setting_archive_threads = 2;
+int setting_archive_lookahead = ARCHIVE_MAX_LOOKAHEAD;
 
 static int max_concurrent_runs = 2;
 static int max_runs_per_repository = 1;
@@ -44,20 +49,13 @@ static char *missed_except = NULL;
 static char *operator_role = NULL;
 static char *testing_clock = NULL;
 
-/* A full path, without a character that would end a line of a log, or nothing. */
+/* In a log, one could begin a line. */
 static bool
-check_path(char **value, void **extra, GucSource source)
+has_no_control_character(const char *value)
 {
 	const char *c;
 
-	if (**value == '\0')
-		return true;
-	if (**value != '/' || strlen(*value) >= MAXPGPATH)
-	{
-		GUC_check_errdetail("It must be a full path.");
-		return false;
-	}
-	for (c = *value; *c != '\0'; c++)
+	for (c = value; *c != '\0'; c++)
 	{
 		if ((unsigned char) *c < ' ' || *c == 0x7f)
 		{
@@ -66,6 +64,39 @@ check_path(char **value, void **extra, GucSource source)
 		}
 	}
 	return true;
+}
+
+/* A full path, without a character that would end a line of a log, or nothing. */
+static bool
+check_path(char **value, void **extra, GucSource source)
+{
+	if (**value == '\0')
+		return true;
+	if (**value != '/' || strlen(*value) >= MAXPGPATH)
+	{
+		GUC_check_errdetail("It must be a full path.");
+		return false;
+	}
+	return has_no_control_character(*value);
+}
+
+/* A full path, or "s3://…" and the like: what it must look like is known to the program. */
+static bool
+check_repository(char **value, void **extra, GucSource source)
+{
+	if (**value != '\0' && strstr(*value, "://") != NULL && strlen(*value) < MAXPGPATH)
+		return has_no_control_character(*value);
+	return check_path(value, extra, source);
+}
+
+/* "zstd:1"; the program says more when it is started. */
+static bool
+check_compression(char **value, void **extra, GucSource source)
+{
+	if (strncmp(*value, "zstd", 4) == 0 && strlen(*value) < 16)
+		return has_no_control_character(*value);
+	GUC_check_errdetail("It must be zstd, with a level such as zstd:1.");
+	return false;
 }
 
 static bool
@@ -161,6 +192,17 @@ settings_define(void)
 				  &setting_config_file, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY, check_path);
 	define_string(PREFIX "log_directory", "Directory for a log file of each run.",
 				  &setting_log_directory, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY, check_path);
+	define_string(PREFIX "archive_repository",
+				  "Repository that archive_library = 'nex_backup' stores WAL in.",
+				  &setting_archive_repository, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY,
+				  check_repository);
+	define_string(PREFIX "archive_compression", "How stored WAL is compressed.",
+				  &setting_archive_compression, "zstd:1", PGC_SIGHUP, 0, check_compression);
+	define_number(PREFIX "archive_threads", "How many threads compress WAL.",
+				  &setting_archive_threads, 2, ARCHIVE_MAX_THREADS);
+	define_number(PREFIX "archive_lookahead",
+				  "How many WAL files may be on their way before the server asks for them.",
+				  &setting_archive_lookahead, ARCHIVE_MAX_LOOKAHEAD, ARCHIVE_MAX_LOOKAHEAD);
 	define_string(PREFIX "required_role", "Role whose members may define jobs.", &required_role,
 				  "pg_execute_server_program", PGC_SIGHUP, 0, check_role);
 	define_string(PREFIX "operator_role", "Role whose members may run and cancel jobs.",

@@ -30,6 +30,10 @@ extern bool setting_scheduler;
 extern char *setting_tool_path;
 extern char *setting_config_file;
 extern char *setting_log_directory;
+extern char *setting_archive_repository; /* "": none */
+extern char *setting_archive_compression;
+extern int setting_archive_threads;
+extern int setting_archive_lookahead;
 
 extern void settings_define(void);
 

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "archive_protocol.h"
 #include "backup_settings.h"
 #include "command.h"
 #include "command_settings.h"
@@ -25,6 +26,7 @@
 #include "repository_view.h"
 #include "settings.h"
 #include "wal_get.h"
+#include "wal_helper.h"
 #include "wal_push.h"
 #include "wal_report.h"
 
@@ -49,14 +51,19 @@ named_system(const Settings *settings, int word, uint64_t *identifier)
 						"\"%s\" is not a system identifier", text);
 }
 
+static int
+compression_level(const Settings *settings)
+{
+	return settings->backup->codec == CODEC_ZSTD ? settings->backup->compress_level : DEFAULT_LEVEL;
+}
+
 static bool
 run_push(const Settings *settings, Repository *repository)
 {
 	WalPush push = {.repository = repository, .path = settings->general->arguments[1]};
 	WalPushed pushed;
 
-	push.level =
-		settings->backup->codec == CODEC_ZSTD ? settings->backup->compress_level : DEFAULT_LEVEL;
+	push.level = compression_level(settings);
 	if (!named_system(settings, 2, &push.system_identifier) || !wal_push(&push, &pushed))
 		return false;
 	/* It is there, whatever the signal was for. */
@@ -66,6 +73,32 @@ run_push(const Settings *settings, Repository *repository)
 							  pushed.was_there ? "was_there" : "stored", "content",
 							  pushed.file.content, "bytes", (json_int_t) pushed.file.bytes));
 	return true;
+}
+
+/* A number that is one of the words; false (reported) if it is none, or too large. */
+static bool
+take_number(const Settings *settings, int word, int max, int *number)
+{
+	const char *text = settings->general->arguments[word];
+	char *end;
+	long value = strtol(text, &end, 10);
+
+	*number = (int) value;
+	return (*end == '\0' && end != text && value >= 1 && value <= max) ||
+		   report_error(EXIT_USAGE, NULL, NULL, "\"%s\" is not a number from 1 to %d", text, max);
+}
+
+static bool
+run_helper(const Settings *settings, Repository *repository)
+{
+	WalQueueRequest request = {.repository = settings->general->repo,
+							   .level = compression_level(settings)};
+	int look_ahead;
+
+	(void) repository;
+	return take_number(settings, 1, ARCHIVE_MAX_THREADS, &request.threads) &&
+		   take_number(settings, 2, ARCHIVE_MAX_LOOKAHEAD, &look_ahead) &&
+		   wal_helper_run(&request, look_ahead);
 }
 
 static bool
@@ -233,27 +266,29 @@ typedef struct Verb
 	bool (*run)(const Settings *settings, Repository *repository);
 	int arguments; /* behind it, and perhaps a system identifier */
 	const char *usage;
+	bool opens; /* the repository, by itself and when it needs it */
 } Verb;
 
-static const Verb verbs[] = {{"push", run_push, 1, "push PATH [SYSTEM]"},
-							 {"get", run_get, 2, "get NAME PATH [SYSTEM]"},
-							 {"list", run_list, 0, "list [SYSTEM]"},
-							 {"verify", run_verify, 0, "verify [SYSTEM]"}};
+static const Verb verbs[] = {{"push", run_push, 1, "push PATH [SYSTEM]", false},
+							 {"get", run_get, 2, "get NAME PATH [SYSTEM]", false},
+							 {"list", run_list, 0, "list [SYSTEM]", false},
+							 {"verify", run_verify, 0, "verify [SYSTEM]", false},
+							 {ARCHIVE_VERB, run_helper, 2, ARCHIVE_VERB " THREADS FILES", true}};
 
 static bool
 run_verb(const Verb *verb, const Settings *settings)
 {
-	Repository *repository;
+	Repository *repository = NULL;
 	int words = settings->general->narguments - 1;
 	bool good;
 
 	if (words < verb->arguments || words > verb->arguments + 1)
 		return report_error(EXIT_USAGE, NULL, NULL, "usage: nex_backup wal %s", verb->usage);
-	repository = open_repository(settings);
-	if (repository == NULL)
+	if (!verb->opens && (repository = open_repository(settings)) == NULL)
 		return false;
 	good = verb->run(settings, repository);
-	repository_close(repository);
+	if (repository != NULL)
+		repository_close(repository);
 	return good;
 }
 
