@@ -102,6 +102,7 @@ manifest_free(Manifest *manifest)
 	if (manifest == NULL)
 		return;
 	free(manifest->repository);
+	free(manifest->copied_from);
 	free(manifest->type);
 	free(manifest->tool);
 	free(manifest->pg_dump);

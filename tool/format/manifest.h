@@ -169,7 +169,8 @@ typedef struct Manifest
 {
 	BackupKind kind;
 	char id[BACKUP_ID_SIZE];
-	char *repository; /* id of the repository */
+	char *repository;  /* id of the repository */
+	char *copied_from; /* that of another one, where the backup has the same id; NULL: none */
 	char *type;
 	DigestHex seal; /* of the file that it was read from; "" otherwise */
 	int place;      /* which of several places of the repository that is; 0: the first */

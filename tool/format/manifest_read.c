@@ -53,6 +53,9 @@ read_head(ManifestReader *reader, const json_t *root, Manifest *manifest)
 		manifest_broken(reader, "its codec is unknown to this version of nex_backup");
 	manifest->level = (int) manifest_get_number(reader, root, "level", 100);
 	manifest->repository = manifest_get_text(reader, root, "repository");
+	if (json_object_get(root, "copied_from") != NULL)
+		manifest->copied_from =
+			manifest_get_text(reader, json_object_get(root, "copied_from"), "repository");
 	manifest->type = manifest_get_text(reader, root, "type");
 	manifest->tool = manifest_get_text(reader, root, "tool");
 	manifest->pg_dump =

@@ -277,6 +277,10 @@ manifest_write(const Manifest *manifest, Buffer *json)
 	put(json, "finished", text(manifest->finished));
 	put(json, "codec", text(codec_name(manifest->codec)));
 	put(json, "level", json_integer(manifest->level));
+	if (manifest->copied_from != NULL)
+		put(json, "copied_from",
+			json_pack("{s:o, s:o}", "repository", text(manifest->copied_from), "id",
+					  text(manifest->id)));
 	if (manifest->cipher != CIPHER_NONE)
 	{
 		put(json, "cipher", text(cipher_name(manifest->cipher)));

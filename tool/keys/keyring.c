@@ -53,6 +53,12 @@ keyring_protect_process(void)
 }
 
 void
+keyring_expect_plain(void)
+{
+	keys.some_plain = true;
+}
+
+void
 keyring_use_for_files(void)
 {
 	keys.for_files = true;

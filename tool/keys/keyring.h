@@ -28,6 +28,7 @@ typedef struct Keyring
 	const char *encryption_wanted_by; /* … which one, a sentence; NULL: not known */
 	bool wants_passphrase;            /* … or a passphrase that is not that of an identity */
 	char *state_directory;            /* NULL: no writer's state */
+	bool some_plain;                  /* one of two repositories has none of these keys */
 	bool for_files;                   /* the identities open configuration files */
 } Keyring;
 
@@ -68,6 +69,9 @@ extern AgeResult keyring_decrypt(Cipher cipher, const void *data, size_t length,
  * repository must be encrypted.  A signer and a key file still do.
  */
 extern void keyring_use_for_files(void);
+
+/* The keys are those of one of two repositories; the other one may be plain. */
+extern void keyring_expect_plain(void);
 
 /* No core dump, no debugger: for whoever is about to hold a secret. */
 extern void keyring_protect_process(void);

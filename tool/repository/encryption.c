@@ -318,6 +318,8 @@ check_not_downgraded(const Repository *repository, const char *known)
 								   ? "An encrypted repository was created there from this host."
 								   : "The repository of this id is an encrypted one of this host.",
 							   "is not encrypted");
+	if (keyring()->some_plain)
+		return true;
 	if ((keyring()->identities.count > 0 && !keyring()->for_files) || keyring()->nsigners > 0)
 		return report_error(EXIT_INTEGRITY,
 							"An identity or a signer was given, so an encrypted one is expected.",

@@ -19,9 +19,11 @@ typedef struct CommandSettings
 	char *output;
 	bool dry_run;
 	bool fix;
-	char *level; /* of a verification (verify_level.h) */
-	char *from;  /* the other place of the repository */
-	bool create; /* that place may be a new one */
+	char *level;      /* of a verification (verify_level.h) */
+	char *from;       /* the other place of the repository */
+	bool create;      /* that place may be a new one */
+	bool re_encrypt;  /* it is another repository, with other keys */
+	bool allow_plain; /* … or without any, though this one has some */
 	char *since;
 	int last; /* 0: all */
 	TextList kind;

@@ -18,12 +18,14 @@
 #include "general_settings.h"
 #include "interrupt.h"
 #include "job_run.h"
+#include "keyring.h"
 #include "location.h"
 #include "log.h"
 #include "output.h"
 #include "place.h"
 #include "place_names.h"
 #include "progress_bar.h"
+#include "re_encrypt.h"
 #include "replica.h"
 #include "repository_features.h"
 #include "repository_view.h"
@@ -180,7 +182,8 @@ copy_selected(CopyCommand *command, const BackupName *names, int count)
 
 	command->results = settings->general->json ? json_array() : NULL;
 	progress_bar_start(settings);
-	good = copy_run(&request, names, count);
+	good = settings->command->re_encrypt ? re_encrypt_run(&request, names, count)
+										 : copy_run(&request, names, count);
 	progress_bar_stop();
 	if (command->count[COPY_DONE] > 0)
 		output_done("Backups that were copied: %d.", command->count[COPY_DONE]);
@@ -221,6 +224,18 @@ check_place(const char *to)
 	return false;
 }
 
+static bool
+check_re_encrypt(const CommandSettings *settings)
+{
+	if (settings->re_encrypt && settings->create)
+		return report_error(EXIT_USAGE, NULL,
+							"Make the other repository with \"nex_backup init\", which knows its "
+							"keys.",
+							"\"--re-encrypt\" and \"--create\" exclude each other");
+	return settings->re_encrypt || !settings->allow_plain ||
+		   report_error(EXIT_USAGE, NULL, NULL, "\"--allow-plain\" needs \"--re-encrypt\"");
+}
+
 /* The repository to read from, and the one to write to. */
 static bool
 find_places(const Settings *settings, Place places[2])
@@ -239,8 +254,8 @@ find_places(const Settings *settings, Place places[2])
 							"Name it with --to: a directory, the URL of a bucket, or a repository "
 							"of the settings file.",
 							"command \"copy\" needs a place to copy to");
-	return place_options_meant(settings, places, 2) && check_place(to->location) &&
-		   check_job_place(to->location) && places_apart(from, to);
+	return check_re_encrypt(settings->command) && place_options_meant(settings, places, 2) &&
+		   check_place(to->location) && check_job_place(to->location) && places_apart(from, to);
 }
 
 /* Open the place, and copy to it. */
@@ -248,11 +263,14 @@ static bool
 copy_to(CopyCommand *command, const Place *to, const BackupName *names, int count)
 {
 	const CommandSettings *settings = command->settings->command;
-	bool absent;
+	bool absent = false;
 
 	storage_use(to->storage);
-	command->to =
-		replica_open(command->from, to->location, settings->create, settings->dry_run, &absent);
+	if (settings->re_encrypt)
+		command->to = re_encrypt_open(command->from, to->location, settings->allow_plain);
+	else
+		command->to =
+			replica_open(command->from, to->location, settings->create, settings->dry_run, &absent);
 	return (command->to != NULL || absent) && copy_selected(command, names, count);
 }
 
@@ -302,6 +320,8 @@ run_copy(const Settings *settings)
 
 	if (!find_places(settings, places))
 		return false;
+	if (settings->command->allow_plain)
+		keyring_expect_plain();
 	utc_now_exact(started);
 	storage_use(places[0].storage);
 	command.from = repository_open(places[0].location);
@@ -313,7 +333,8 @@ run_copy(const Settings *settings)
 		   copy_to(&command, &places[1], names, count);
 	if (good)
 		interrupt_too_late();
-	if (!settings->command->dry_run)
+	/* The catalog knows copies that are places of a repository. */
+	if (!settings->command->dry_run && !settings->command->re_encrypt)
 		record_copy(&command, &places[1], names, count, started);
 	free(names);
 	repository_close(command.to);
@@ -327,8 +348,8 @@ const Command command_copy = {
 	.arguments = "[DB[/ID]]...",
 	.min_arguments = 0,
 	.max_arguments = 1000,
-	.options = "from to create kind last since dry-run jobs",
-	.per_call = "from to create kind last since dry-run",
+	.options = "from to create re-encrypt allow-plain kind last since dry-run jobs",
+	.per_call = "from to create re-encrypt allow-plain kind last since dry-run",
 	.run = run_copy,
 	.is_run = true,
 	.opens_backups = true,
