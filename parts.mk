@@ -38,6 +38,8 @@ FLOORS += postgres
 FLOORS += keys
 # which backups a repository has: opening, locks, manifests, retention
 FLOORS += repository
+# objects and members of a backup, read
+FLOORS += repository/read
 # what backups consist of: objects and members, written, read and verified; one that is being made
 FLOORS += repository/objects
 # which server the backups of a label are of

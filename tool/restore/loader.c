@@ -61,13 +61,20 @@ typedef struct Loading
 	EarlyIndexes *early;
 	_Atomic uint64_t *rows; /* per table, loaded */
 	RefusedRows *refused;   /* NULL: a failure ends the restore */
+	ObjectAhead *ahead;     /* of all connections; NULL: nothing is read ahead */
 } Loading;
+
+/*
+ * Tables below this size are loaded in the order of the manifest, as many of them lie in one
+ * object, which is then read once.
+ */
+#define SMALL_TABLE ((uint64_t) 1024 * 1024)
 
 /* A table in the order of loading; by position in the manifest. */
 typedef struct TableRank
 {
 	uint64_t urgency;
-	uint64_t bytes;
+	uint64_t bytes; /* in steps of SMALL_TABLE */
 } TableRank;
 
 /* For sorting: the array's own order is that of the manifest. */
@@ -133,12 +140,33 @@ order_tables(Loading *loading, const Manifest *manifest)
 	for (i = 0; i < manifest->ntables; i++)
 	{
 		ranks[i].urgency = early_indexes_urgency(loading->early, (int32_t) i);
-		ranks[i].bytes = manifest->tables[i].raw_bytes;
+		ranks[i].bytes = manifest->tables[i].raw_bytes / SMALL_TABLE;
 		if (loading->members_left[i] == 0)
 			early_indexes_table_loaded(loading->early, (int32_t) i);
 	}
 	qsort_r(shared->members, shared->count, sizeof(Member *), compare_by_rank, ranks);
 	free(ranks);
+}
+
+/* Lanes in the order in which they are claimed. */
+static ObjectAhead *
+read_ahead(const Loading *loading, const RestorePlan *plan)
+{
+	const Member **members = xcalloc((size_t) plan->manifest->nmembers + 1, sizeof(Member *));
+	ObjectAhead *ahead;
+	size_t count = 0;
+	int l;
+
+	for (l = 0; l < LANES; l++)
+	{
+		if (loading->lanes[l].count > 0)
+			memcpy(members + count, loading->lanes[l].members,
+				   loading->lanes[l].count * sizeof(Member *));
+		count += loading->lanes[l].count;
+	}
+	ahead = object_ahead_create(plan->repository, plan->manifest, members, count);
+	free(members);
+	return ahead;
 }
 
 /* One connection's work. */
@@ -305,6 +333,7 @@ load_lanes(Loader *loader)
 	uint32_t i;
 	int l;
 
+	loader->reader.ahead = loading->ahead;
 	while ((l = atomic_fetch_add(&loading->next_lane, 1)) < LANE_SHARED)
 	{
 		for (i = 0; i < loading->lanes[l].count; i++)
@@ -383,6 +412,7 @@ loader_run(const RestorePlan *plan)
 		loading.refused = refused_rows_create(plan);
 	bytes = fill_lanes(&loading, plan->manifest, &tables);
 	order_tables(&loading, plan->manifest);
+	loading.ahead = read_ahead(&loading, plan);
 	progress_phase("loading data", "tables", tables, bytes);
 	for (i = 0; i < jobs; i++)
 	{
@@ -397,6 +427,7 @@ loader_run(const RestorePlan *plan)
 	}
 	for (i = 0; i < started; i++)
 		pthread_join(threads[i], NULL);
+	object_ahead_free(loading.ahead);
 	early_indexes_finish(loading.early);
 	good = !stop_requested() && (loading.refused == NULL || refused_rows_run(loading.refused));
 	plan->result->rows = count_rows(&loading);

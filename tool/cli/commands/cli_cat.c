@@ -180,6 +180,8 @@ write_rows(const Settings *settings, Repository *repository, const Manifest *man
 	uint32_t i;
 
 	reader.whole = manifest->codec == CODEC_NONE;
+	if (good)
+		member_reader_read_ahead(&reader);
 	progress_phase("writing rows", "members", manifest->nmembers, manifest->totals.raw_bytes);
 	if (good && settings->command->header)
 	{

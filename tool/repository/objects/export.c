@@ -28,6 +28,7 @@
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"
+#include "object_ahead.h"
 #include "object_read.h"
 #include "other_places.h"
 #include "progress.h"
@@ -51,6 +52,7 @@ typedef struct Export
 	int descriptor;
 	uint64_t written;
 	StoreReader *reader; /* of the object that is being exported */
+	ObjectAhead *ahead;  /* … or what was read of it before; NULL: nothing */
 	Digest *digest;
 	Decompressor *decompressor;
 	Compressor *compressor;
@@ -284,14 +286,32 @@ transcode_member(Export *export, const char *path, const Member *member)
 		   transcode_frame(export, path, member, export->stored.data);
 }
 
-/* One object that is read whole, and opened if it is encrypted; then copied or transcoded. */
+static uint64_t
+length_of(const Manifest *manifest, uint32_t object)
+{
+	return manifest->cipher != CIPHER_NONE ? manifest->objects[object].plain
+										   : manifest->objects[object].bytes;
+}
+
+/* The bytes of an object that is read whole, and opened if it is encrypted; NULL and *problem. */
+static const char *
+read_whole(Export *export, uint32_t object, char **problem, StoreResult *result)
+{
+	if (export->ahead != NULL)
+		return object_ahead_take(export->ahead, object, problem, result);
+	*problem = object_read(export->repository, export->manifest, object, &export->plain, result);
+	return *problem == NULL ? export->plain.data : NULL;
+}
+
+/* One that is read whole: copied or transcoded. */
 static bool
 export_whole_object(Export *export, const char *path, uint32_t object, uint32_t *member)
 {
 	const Manifest *manifest = export->manifest;
+	char *problem;
 	StoreResult result;
-	char *problem = object_read(export->repository, manifest, object, &export->plain, &result);
-	bool good = problem == NULL;
+	const char *bytes = read_whole(export, object, &problem, &result);
+	bool good = bytes != NULL;
 
 	if (!good && store_inaccessible(&result))
 		repository_unreadable(export->repository, path, &result);
@@ -301,11 +321,16 @@ export_whole_object(Export *export, const char *path, uint32_t object, uint32_t 
 	free(problem);
 	atomic_fetch_add(&progress.weight_done, manifest->objects[object].bytes);
 	if (good && export->codec == manifest->codec)
-		return write_all(export, export->plain.data, export->plain.length);
-	for (; good && *member < manifest->nmembers && manifest->members[*member].object == object;
-		 (*member)++)
-		good = transcode_frame(export, path, &manifest->members[*member],
-							   export->plain.data + manifest->members[*member].offset);
+		good = write_all(export, bytes, length_of(manifest, object));
+	else
+	{
+		for (; good && *member < manifest->nmembers && manifest->members[*member].object == object;
+			 (*member)++)
+			good = transcode_frame(export, path, &manifest->members[*member],
+								   bytes + manifest->members[*member].offset);
+	}
+	if (export->ahead != NULL)
+		object_ahead_give_back(export->ahead, object, UINT32_MAX);
 	return good;
 }
 
@@ -321,7 +346,8 @@ export_object(Export *export, uint32_t object, uint32_t *member)
 	DigestHex hex;
 	bool good;
 
-	if (manifest->cipher != CIPHER_NONE || repository_has_others(export->repository))
+	if (manifest->cipher != CIPHER_NONE || repository_has_others(export->repository) ||
+		export->ahead != NULL)
 	{
 		good = export_whole_object(export, path, object, member);
 		atomic_fetch_add(&progress.units_done, 1);
@@ -425,6 +451,22 @@ refuse_unknown_early(const Export *export)
 										export->manifest);
 }
 
+/* All objects, in their order. */
+static ObjectAhead *
+read_ahead(const Export *export)
+{
+	const Manifest *manifest = export->manifest;
+	const Member **members = xcalloc((size_t) manifest->nmembers + 1, sizeof(Member *));
+	ObjectAhead *ahead;
+	uint32_t i;
+
+	for (i = 0; i < manifest->nmembers; i++)
+		members[i] = &manifest->members[i];
+	ahead = object_ahead_create(export->repository, manifest, members, manifest->nmembers);
+	free(members);
+	return ahead;
+}
+
 static bool
 export_all(Export *export)
 {
@@ -441,10 +483,12 @@ export_all(Export *export)
 		return false;
 	progress_phase("exporting", "objects", manifest->nobjects, manifest->totals.stored_bytes);
 	settings = objects_with_settings(manifest);
+	export->ahead = read_ahead(export);
 	for (i = 0; i < manifest->nobjects && good; i++)
 		good = !interrupted() && export_object(export, i, &member) &&
 			   (!settings[i] || undo_settings(export));
 	free(settings);
+	object_ahead_free(export->ahead);
 
 	/* By now all objects were read and are undamaged. */
 	return good && (export->path == NULL || (refuse_unknown(export) && finish_file(export)));

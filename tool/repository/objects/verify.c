@@ -22,6 +22,7 @@
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"
+#include "object_claims.h"
 #include "object_read.h"
 #include "other_places.h"
 #include "progress.h"
@@ -41,6 +42,9 @@
 
 /* All buffers of all threads; one object may exceed it when it is alone. */
 #define MEMORY_BUDGET ((size_t) 160 * 1024 * 1024)
+
+/* The same where the storage holds the piece of each object that is being read. */
+#define REMOTE_BUDGET ((size_t) 96 * 1024 * 1024)
 
 #define MAX_THREADS 64
 
@@ -63,6 +67,7 @@ typedef struct Verifier
 	Repository *repository; /* with all of its places */
 	Repository *home;       /* the one that is verified */
 	bool anywhere;          /* what is good in another place will do */
+	bool remote;            /* answers take their time, so that more threads are of use */
 	const Manifest *manifest;
 	VerifyDepth depth;
 
@@ -134,13 +139,14 @@ reserve_memory(Worker *worker, size_t stored, size_t raw)
 {
 	Verifier *verifier = worker->verifier;
 	size_t have = worker->stored_capacity + worker->raw_capacity;
+	size_t budget = verifier->remote ? REMOTE_BUDGET : MEMORY_BUDGET;
 
 	if (worker->stored_capacity >= stored && worker->raw_capacity >= raw &&
 		have <= 4 * (stored + raw) + SPAN_LIMIT)
 		return true;
 	release_memory(worker);
 	pthread_mutex_lock(&verifier->mutex);
-	while (verifier->memory_used > 0 && verifier->memory_used + stored + raw > MEMORY_BUDGET)
+	while (verifier->memory_used > 0 && verifier->memory_used + stored + raw > budget)
 		pthread_cond_wait(&verifier->released, &verifier->mutex);
 	verifier->memory_used += stored + raw;
 	pthread_mutex_unlock(&verifier->mutex);
@@ -612,43 +618,6 @@ run_workers(Verifier *verifier, int threads)
 
 /* ---- jobs and report ---- */
 
-static uint64_t
-fingerprint_add(uint64_t hash, const void *data, size_t length)
-{
-	const unsigned char *byte = data;
-
-	for (; length > 0; length--)
-		hash = (hash ^ *byte++) * UINT64_C(0x100000001b3);
-	return hash;
-}
-
-/* FNV-1a over what a manifest claims about the inside of an object. */
-static uint64_t
-fingerprint_of(const Manifest *manifest, const Job *job)
-{
-	uint64_t hash = UINT64_C(0xcbf29ce484222325);
-	uint32_t i;
-
-	/* An object of another server, or in another place, is another file. */
-	hash = fingerprint_add(hash, &manifest->place, sizeof(manifest->place));
-	hash = fingerprint_add(hash, manifest->server.label, strlen(manifest->server.label) + 1);
-	for (i = job->first_member; i < job->first_member + job->nmembers; i++)
-	{
-		const Member *member = &manifest->members[i];
-		uint64_t claims[5] = {member->kind, member->offset, member->length, member->raw,
-							  member->rows};
-
-		hash = fingerprint_add(hash, claims, sizeof(claims));
-		if (member->kind == MEMBER_DATA)
-		{
-			const char *copy = manifest->tables[member->table].copy;
-
-			hash = fingerprint_add(hash, copy, strlen(copy) + 1);
-		}
-	}
-	return hash;
-}
-
 static int
 compare_jobs(const void *a, const void *b, void *argument)
 {
@@ -687,7 +656,7 @@ make_jobs(Verifier *verifier, const bool *picked, const ObjectSet *seen, VerifyR
 		if (picked != NULL && !picked[i])
 			continue;
 		job.object = i;
-		job.fingerprint = fingerprint_of(manifest, &job);
+		job.fingerprint = object_claims(manifest, job.first_member, job.nmembers);
 		if (seen != NULL)
 			entry = object_set_find(seen, object->id, manifest->codec);
 		if (entry != NULL && entry->fingerprint == job.fingerprint)
@@ -768,6 +737,9 @@ verify(Verifier *verifier, const bool *picked, int threads, ObjectSet *seen, Ver
 	verifier->home = repository_place(verifier->repository, verifier->manifest->place, 0);
 	pthread_mutex_init(&verifier->mutex, NULL);
 	pthread_cond_init(&verifier->released, NULL);
+	verifier->remote = verifier->home->storage->can.uploads > 1;
+	if (verifier->remote && threads < verifier->home->storage->can.uploads)
+		threads = verifier->home->storage->can.uploads;
 	make_jobs(verifier, picked, seen, report);
 	complete = run_workers(verifier, threads < 1 ? 1 : threads);
 	collect(verifier, seen, report);

@@ -372,6 +372,8 @@ part_rows_load(const RestorePlan *plan, Connection *connection, const RenameMap 
 	bool good = member_reader_open(&reader, plan->repository, manifest);
 	uint32_t i;
 
+	if (good)
+		member_reader_read_ahead(&reader);
 	progress_phase("loading data", "tables", manifest->ntables, manifest->totals.raw_bytes);
 	for (i = 0; good && order != NULL && i < manifest->ntables; i++)
 		good = (plan->fate != TARGET_LIVE || i < plain ||

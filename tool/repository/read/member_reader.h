@@ -8,7 +8,7 @@
 #ifndef NEX_MEMBER_READER_H
 #define NEX_MEMBER_READER_H
 
-#include "repository.h"
+#include "object_ahead.h"
 
 /* Belongs to one thread; its buffers are used again for each member. */
 typedef struct MemberReader
@@ -20,13 +20,18 @@ typedef struct MemberReader
 	Buffer plain;         /* of an object that is read whole: all its members */
 	int64_t plain_object; /* which one; -1: none */
 	Buffer raw;           /* the text of the last member read */
-	bool quiet;           /* damage is not reported */
-	bool whole;           /* objects that are not encrypted are read whole, and checked, too */
+	ObjectAhead *ahead;   /* what is read before it is needed; NULL: nothing */
+	bool owns_ahead;
+	bool quiet; /* damage is not reported */
+	bool whole; /* objects that are not encrypted are read whole, and checked, too */
 } MemberReader;
 
 extern bool member_reader_open(MemberReader *reader, Repository *repository,
 							   const Manifest *manifest);
 extern void member_reader_close(MemberReader *reader);
+
+/* All members of the manifest will be read, about in their order. */
+extern void member_reader_read_ahead(MemberReader *reader);
 
 /* Read a member into reader->raw; false (reported, exit 3 for damage) on failure. */
 extern bool member_reader_read(MemberReader *reader, const Member *member);

@@ -37,10 +37,26 @@ member_reader_open(MemberReader *reader, Repository *repository, const Manifest 
 void
 member_reader_close(MemberReader *reader)
 {
+	if (reader->owns_ahead)
+		object_ahead_free(reader->ahead);
 	decompressor_free(reader->decompressor);
 	buffer_free(&reader->stored);
 	buffer_free(&reader->plain);
 	buffer_free(&reader->raw);
+}
+
+void
+member_reader_read_ahead(MemberReader *reader)
+{
+	const Manifest *manifest = reader->manifest;
+	const Member **members = xcalloc((size_t) manifest->nmembers + 1, sizeof(Member *));
+	uint32_t i;
+
+	for (i = 0; i < manifest->nmembers; i++)
+		members[i] = &manifest->members[i];
+	reader->ahead = object_ahead_create(reader->repository, manifest, members, manifest->nmembers);
+	reader->owns_ahead = true;
+	free(members);
 }
 
 /* The stored bytes of a member, out of the object's file; NULL and *problem on failure. */
@@ -76,6 +92,24 @@ read_whole(MemberReader *reader, const Member *member, char **problem, StoreResu
 	return reader->plain.data + member->offset;
 }
 
+/* The stored bytes of a member; NULL and *problem on failure. */
+static const char *
+find_stored(MemberReader *reader, const char *path, const Member *member, char **problem,
+			StoreResult *result)
+{
+	const char *object;
+
+	if (object_ahead_has(reader->ahead, member->object))
+	{
+		object = object_ahead_take(reader->ahead, member->object, problem, result);
+		return object != NULL ? object + member->offset : NULL;
+	}
+	if (reader->manifest->cipher != CIPHER_NONE || reader->whole ||
+		repository_has_others(reader->repository))
+		return read_whole(reader, member, problem, result);
+	return read_stored(reader, path, member, problem, result);
+}
+
 bool
 member_reader_read(MemberReader *reader, const Member *member)
 {
@@ -88,13 +122,12 @@ member_reader_read(MemberReader *reader, const Member *member)
 
 	buffer_reset(&reader->raw);
 	buffer_reserve(&reader->raw, member->raw);
-	stored = reader->manifest->cipher != CIPHER_NONE || reader->whole ||
-					 repository_has_others(reader->repository)
-				 ? read_whole(reader, member, &problem, &result)
-				 : read_stored(reader, path, member, &problem, &result);
+	stored = find_stored(reader, path, member, &problem, &result);
 	if (stored != NULL)
 		problem = xstrdup(decompressor_frame(reader->decompressor, stored, member->length,
 											 reader->raw.data, member->raw));
+	if (object_ahead_has(reader->ahead, member->object))
+		object_ahead_give_back(reader->ahead, member->object, 1);
 	good = problem == NULL;
 	if (!good && store_blames_file(&result))
 		bad_object_note(home, reader->manifest, member->object, problem);
