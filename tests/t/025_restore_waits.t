@@ -7,6 +7,7 @@ use File::Basename qw(dirname);
 use IPC::Run ();
 use lib dirname(__FILE__) . '/..';
 use NexBackup::Test;
+use POSIX ();
 use Test::More;
 use Time::HiRes ();
 
@@ -253,5 +254,22 @@ query('live', 'DROP TABLE eve.made');
 query('live', "CREATE OR REPLACE FUNCTION eve.f(i int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(1.5); RETURN i; END'");
 tool_ok([ 'restore', '--repo', $repo, 'live', '--to', 'live', '--table', 'eve.made', '--owner-timeout', '0', '-q' ], 'one that only takes its time is let');
 is(query('live', 'SELECT count(*) FROM eve.made'), 1, '... and all is there');
+
+# The session that watches locks falls silent: nothing waits for that in the end.
+{
+	my $session = holding('postgres', 'app', 'LOCK TABLE t');
+	my $tool = start_tool($log, 'restore', '--repo', $repo, 'app', '--to', 'app', '--append', '--table', 'public.t');
+	my $looks = q(FROM pg_stat_activity WHERE query ~ 'pg_blocking_pids' AND pid <> pg_backend_pid());
+
+	ok(wait_until(sub { query('postgres', "SELECT count(*) $looks") }), 'somebody looks for locks');
+	my $watch = query('postgres', "SELECT pid $looks");
+	kill('STOP', $watch);
+	# It looks once a second.
+	Time::HiRes::sleep(2);
+	let_go($session);
+	ok(wait_until(sub { waitpid($tool, POSIX::WNOHANG()) == $tool }), 'the restore ends') or kill('KILL', $tool);
+	is($?, 0, '... well') or diag(read_bytes($log));
+	kill('CONT', $watch);
+}
 
 done_testing();

@@ -128,17 +128,18 @@ cancel_connection(void *argument)
 		cancel_release(request);
 }
 
-/*
- * Whoever waits for the server finds the connection closed.  By a descriptor
- * of our own, as libpq may have closed its own, and the number be another's.
- */
+/* By a descriptor of our own, as libpq may have closed its own, and the number be another's. */
+void
+connection_cut(Connection *connection)
+{
+	atomic_store(&connection->cut, true);
+	shutdown(connection->socket, SHUT_RDWR);
+}
+
 static void
 cut_connection(void *argument)
 {
-	Connection *connection = argument;
-
-	atomic_store(&connection->cut, true);
-	shutdown(connection->socket, SHUT_RDWR);
+	connection_cut(argument);
 }
 
 static void

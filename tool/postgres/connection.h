@@ -29,7 +29,7 @@ typedef struct Connection
 	int cancellation;          /* handle in interrupt.c */
 	int waits_as;              /* process on the server that lock_waits.h knows; 0: none */
 	int socket;                /* a second descriptor of the session's socket; -1: none */
-	atomic_bool cut;           /* after a stop */
+	atomic_bool cut;           /* connection_cut() */
 	char *last_word; /* FATAL message with which the server ended an idle session; or NULL */
 	char last_state[6];
 	struct KeptPlans *plans; /* kept_plans.h; NULL: what is asked is planned each time */
@@ -82,6 +82,9 @@ extern bool connection_set_lock_timeout(Connection *connection, const Connection
 
 /* What helps if a connection was refused because there are too many; NULL: that is not why. */
 extern const char *connection_limit_hint(const char *message);
+
+/* From any thread: whoever waits for the server finds the connection closed. */
+extern void connection_cut(Connection *connection);
 
 /* It cleans up after a stop, so it is cut later than others (interrupt.h). */
 extern void connection_spare(Connection *connection);

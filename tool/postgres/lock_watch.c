@@ -31,6 +31,7 @@
 #define SAY_AFTER 5  /* seconds of waiting */
 #define SAY_EVERY 60 /* seconds, of the same session */
 #define PATIENCE 4   /* seconds that the watch itself waits for a lock */
+#define LAST_LOOK 1  /* seconds that its end waits for an answer */
 
 struct LockWatch
 {
@@ -39,9 +40,10 @@ struct LockWatch
 	int timeout;
 	pthread_t thread;
 	pthread_mutex_t mutex;
-	pthread_cond_t wake;
-	bool ends;
-	int said_for; /* process that it was said of */
+	pthread_cond_t changed; /* one of these: */
+	bool ends;              /* it is asked to */
+	bool ended_itself;      /* and has */
+	int said_for;           /* process that it was said of */
 	double said_at;
 	int ended; /* process that was ended */
 };
@@ -191,6 +193,17 @@ look(LockWatch *watch)
 	free(pids);
 }
 
+/* Wait for so many seconds, or until something has changed; the mutex is held. */
+static bool
+time_is_over(LockWatch *watch, int seconds)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += seconds;
+	return pthread_cond_timedwait(&watch->changed, &watch->mutex, &until) == ETIMEDOUT;
+}
+
 static void *
 watch_locks(void *argument)
 {
@@ -199,18 +212,27 @@ watch_locks(void *argument)
 	pthread_mutex_lock(&watch->mutex);
 	while (!watch->ends && PQstatus(watch->connection->pg) == CONNECTION_OK)
 	{
-		struct timespec until;
-
-		clock_gettime(CLOCK_REALTIME, &until);
-		until.tv_sec += LOOK_EVERY;
-		if (pthread_cond_timedwait(&watch->wake, &watch->mutex, &until) != ETIMEDOUT)
+		if (!time_is_over(watch, LOOK_EVERY))
 			continue;
 		pthread_mutex_unlock(&watch->mutex);
 		look(watch);
 		pthread_mutex_lock(&watch->mutex);
 	}
+	watch->ended_itself = true;
+	pthread_cond_signal(&watch->changed);
 	pthread_mutex_unlock(&watch->mutex);
 	return NULL;
+}
+
+static void
+make_condition(pthread_cond_t *condition)
+{
+	pthread_condattr_t attributes;
+
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(condition, &attributes);
+	pthread_condattr_destroy(&attributes);
 }
 
 LockWatch *
@@ -237,10 +259,11 @@ lock_watch_begin(const ConnectionTarget *target, const Connection *maintenance, 
 	watch->application = lock_waits_application(maintenance->pg);
 	watch->timeout = timeout;
 	pthread_mutex_init(&watch->mutex, NULL);
-	pthread_cond_init(&watch->wake, NULL);
+	make_condition(&watch->changed);
 	if (pthread_create(&watch->thread, NULL, watch_locks, watch) == 0)
 		return watch;
-	watch->ends = true;
+	pthread_cond_destroy(&watch->changed);
+	pthread_mutex_destroy(&watch->mutex);
 	connection_close(watch->connection);
 	free(watch->application);
 	free(watch);
@@ -254,10 +277,15 @@ lock_watch_end(LockWatch *watch)
 		return;
 	pthread_mutex_lock(&watch->mutex);
 	watch->ends = true;
-	pthread_cond_signal(&watch->wake);
+	pthread_cond_signal(&watch->changed);
+	/* It may be asking a server that has fallen silent. */
+	while (!watch->ended_itself && !time_is_over(watch, LAST_LOOK))
+		continue;
+	if (!watch->ended_itself)
+		connection_cut(watch->connection);
 	pthread_mutex_unlock(&watch->mutex);
 	pthread_join(watch->thread, NULL);
-	pthread_cond_destroy(&watch->wake);
+	pthread_cond_destroy(&watch->changed);
 	pthread_mutex_destroy(&watch->mutex);
 	connection_close(watch->connection);
 	free(watch->application);
