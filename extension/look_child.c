@@ -27,9 +27,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "beneath.h"
 #include "child_signals.h"
 #include "descriptors.h"
 #include "look_child.h"
+#include "top_link.h"
 
 /* Descriptors of the child, besides 0 to 2. */
 #define OUT_DESCRIPTOR 3
@@ -63,12 +65,57 @@ look_write(int out, const void *bytes, size_t length)
 	}
 }
 
+/* The directory that a link at the top level leads to; -2 if that is not a link. */
+static int
+open_top_link(int root, const char *name)
+{
+	struct stat own;
+	struct stat link;
+	int fd;
+
+	if (fstat(root, &own) != 0)
+		return -1;
+	fd = top_link_open(root, name, &own, &link);
+	return fd < 0 && errno == EINVAL ? -2 : fd;
+}
+
 int
-look_open(const char *path, off_t *bytes)
+look_open_path(const char *repository, const char *file, int flags)
+{
+	int root = open(repository, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	const char *rest = strchr(file, '/');
+	int start = -2;
+	int fd = -1;
+	int error;
+
+	if (root < 0)
+		return -1;
+	/* Only directories may be links there. */
+	if (rest != NULL || (flags & O_DIRECTORY) != 0)
+	{
+		char *first = strndup(file, rest != NULL ? (size_t) (rest - file) : strlen(file));
+
+		start = first != NULL ? open_top_link(root, first) : -1;
+		free(first);
+	}
+	if (start == -2)
+		fd = open_beneath(root, file, flags, 0);
+	else if (start >= 0)
+		fd = open_beneath(start, rest != NULL ? rest + 1 : ".", flags, 0);
+	error = errno;
+	if (start >= 0)
+		close(start);
+	close(root);
+	errno = error;
+	return fd;
+}
+
+int
+look_open(const char *repository, const char *file, off_t *bytes)
 {
 	struct stat status;
 	/* O_NONBLOCK: opening a FIFO would otherwise wait without end. */
-	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+	int fd = look_open_path(repository, file, O_RDONLY | O_NONBLOCK);
 
 	if (fd < 0)
 		return -1;

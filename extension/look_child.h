@@ -20,8 +20,14 @@ typedef void (*LookWork)(int out, void *argument);
 /* For it: write all of that, or end if nobody reads it any more. */
 extern void look_write(int out, const void *bytes, size_t length);
 
-/* For it: open a regular file; -1 with errno. */
-extern int look_open(const char *path, off_t *bytes);
+/*
+ * For it: open what lies in a repository.  No link on the way is followed but
+ * one at the top level that top_link.h lets be.  -1 with errno.
+ */
+extern int look_open_path(const char *repository, const char *file, int flags);
+
+/* The same for a regular file that is read. */
+extern int look_open(const char *repository, const char *file, off_t *bytes);
 
 /*
  * Start one that does the work; `out` and `lock` (-1: none) stay open in it.

@@ -59,6 +59,7 @@ typedef struct Question
 	Deed deed;
 	int64 bytes;
 	uint32 length; /* of the path, which follows */
+	uint32 root;   /* so much of it is the repository */
 } Question;
 
 /* The child is at work: `length` bytes follow, of the content or a name; or it was the end. */
@@ -120,10 +121,11 @@ read_file(int out, int fd, Digest *digest, off_t bytes, int64 most, ReaderAnswer
 }
 
 static void
-answer_file(int out, const char *path, const Question *question, ReaderAnswer *answer)
+answer_file(int out, const char *repository, const char *file, const Question *question,
+			ReaderAnswer *answer)
 {
 	off_t bytes = 0;
-	int fd = look_open(path, &bytes);
+	int fd = look_open(repository, file, &bytes);
 	Digest *digest = NULL;
 
 	if (fd < 0)
@@ -153,14 +155,18 @@ answer_file(int out, const char *path, const Question *question, ReaderAnswer *a
 }
 
 static void
-answer_directory(int out, const char *path, bool names, ReaderAnswer *answer)
+answer_directory(int out, const char *repository, const char *file, bool names,
+				 ReaderAnswer *answer)
 {
-	DIR *directory = opendir(path);
+	int fd = look_open_path(repository, file, O_RDONLY | O_DIRECTORY);
+	DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
 	struct dirent *entry;
 
 	if (directory == NULL)
 	{
 		answer->error = errno;
+		if (fd >= 0)
+			close(fd);
 		return;
 	}
 	while (names && (errno = 0, entry = readdir(directory)) != NULL)
@@ -174,15 +180,19 @@ answer_directory(int out, const char *path, bool names, ReaderAnswer *answer)
 }
 
 static void
-answer_look(const char *path, ReaderAnswer *answer)
+answer_look(const char *repository, const char *file, ReaderAnswer *answer)
 {
 	struct stat status;
+	int fd = look_open_path(repository, file, O_PATH);
 
-	if (lstat(path, &status) != 0)
+	if (fd < 0 || fstat(fd, &status) != 0)
 	{
 		answer->error = errno;
+		if (fd >= 0)
+			close(fd);
 		return;
 	}
+	close(fd);
 	answer->mode = (uint32) status.st_mode;
 	answer->inode = (uint64) status.st_ino;
 	answer->changed = (int64) status.st_ctim.tv_sec;
@@ -214,6 +224,7 @@ answer_questions(int socket, void *argument)
 	for (;;)
 	{
 		char path[MAXPGPATH * 2];
+		const char *file = path;
 		ReaderAnswer answer;
 		Question question;
 		Part end;
@@ -221,16 +232,18 @@ answer_questions(int socket, void *argument)
 		memset(&answer, 0, sizeof(answer));
 		memset(&end, 0, sizeof(end));
 		hear(socket, &question, sizeof(question));
-		if (question.length >= sizeof(path))
+		if (question.length >= sizeof(path) || question.root >= question.length)
 			_exit(0);
 		hear(socket, path, question.length);
 		path[question.length] = '\0';
+		path[question.root] = '\0';
+		file += question.root + 1;
 		if (question.deed == DEED_LOOK)
-			answer_look(path, &answer);
+			answer_look(path, file, &answer);
 		else if (question.deed == DEED_NAMES || question.deed == DEED_OPEN_DIRECTORY)
-			answer_directory(socket, path, question.deed == DEED_NAMES, &answer);
+			answer_directory(socket, path, file, question.deed == DEED_NAMES, &answer);
 		else
-			answer_file(socket, path, &question, &answer);
+			answer_file(socket, path, file, &question, &answer);
 		end.end = true;
 		end.length = sizeof(answer);
 		look_write(socket, &end, sizeof(end));
@@ -337,9 +350,11 @@ pass(void *bytes, size_t length, int event, const char *path)
 	}
 }
 
-static void
-ask(Deed deed, const char *path, int64 bytes)
+/* The full path, for messages about what follows. */
+static char *
+ask(Deed deed, const char *repository, const char *file, int64 bytes)
 {
+	char *path = psprintf("%s/%s", repository, file);
 	Question question;
 
 	start_reader();
@@ -347,11 +362,13 @@ ask(Deed deed, const char *path, int64 bytes)
 	question.deed = deed;
 	question.bytes = bytes;
 	question.length = (uint32) strlen(path);
+	question.root = (uint32) strlen(repository);
 	if (question.length >= MAXPGPATH * 2)
 		ereport(ERROR, (errcode(ERRCODE_NAME_TOO_LONG), errmsg("path is too long: \"%s\"", path)));
 	reader.asked = true;
 	pass(&question, sizeof(question), WL_SOCKET_WRITEABLE, path);
-	pass(unconstify(char *, path), question.length, WL_SOCKET_WRITEABLE, path);
+	pass(path, question.length, WL_SOCKET_WRITEABLE, path);
+	return path;
 }
 
 /* The next part, and true; or the answer, and false. */
@@ -378,35 +395,32 @@ get_answer(const char *path, ReaderAnswer *answer)
 }
 
 void
-reader_look(const char *path, ReaderAnswer *answer)
+reader_look(const char *repository, const char *file, ReaderAnswer *answer)
 {
-	ask(DEED_LOOK, path, 0);
-	get_answer(path, answer);
+	get_answer(ask(DEED_LOOK, repository, file, 0), answer);
 }
 
 void
-reader_digest(const char *path, int64 bytes, ReaderAnswer *answer)
+reader_digest(const char *repository, const char *file, int64 bytes, ReaderAnswer *answer)
 {
-	ask(DEED_DIGEST, path, bytes);
-	get_answer(path, answer);
+	get_answer(ask(DEED_DIGEST, repository, file, bytes), answer);
 }
 
 void
-reader_open_directory(const char *path, ReaderAnswer *answer)
+reader_open_directory(const char *repository, const char *file, ReaderAnswer *answer)
 {
-	ask(DEED_OPEN_DIRECTORY, path, 0);
-	get_answer(path, answer);
+	get_answer(ask(DEED_OPEN_DIRECTORY, repository, file, 0), answer);
 }
 
 char *
-reader_content(const char *path, int64 most, ReaderAnswer *answer)
+reader_content(const char *repository, const char *file, int64 most, ReaderAnswer *answer)
 {
+	char *path = ask(DEED_CONTENT, repository, file, most);
 	char *content = palloc(1);
 	Size room = 0;
 	Size used = 0;
 	Part part;
 
-	ask(DEED_CONTENT, path, most);
 	while (next_part(path, &part, answer))
 	{
 		if (used + part.length > room)
@@ -427,12 +441,12 @@ reader_content(const char *path, int64 most, ReaderAnswer *answer)
 }
 
 List *
-reader_names(const char *path, ReaderAnswer *answer)
+reader_names(const char *repository, const char *file, ReaderAnswer *answer)
 {
+	char *path = ask(DEED_NAMES, repository, file, 0);
 	List *names = NIL;
 	Part part;
 
-	ask(DEED_NAMES, path, 0);
 	while (next_part(path, &part, answer))
 	{
 		char *name = palloc((Size) part.length + 1);

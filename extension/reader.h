@@ -26,21 +26,23 @@ typedef struct ReaderAnswer
 
 /*
  * Each of these asks a child, waits for it interruptibly, and fails (ERROR) if
- * nothing comes from it for a minute.  Links at the end of a path are not
- * followed, and of files only regular ones are opened.
+ * nothing comes from it for a minute.  Links are followed as look_child.h says,
+ * and of files only regular ones are opened.
  */
-extern void reader_look(const char *path, ReaderAnswer *answer);
+extern void reader_look(const char *repository, const char *file, ReaderAnswer *answer);
 
 /* The digest of a file; none is computed if `bytes` are expected (-1: any) and it has others. */
-extern void reader_digest(const char *path, int64 bytes, ReaderAnswer *answer);
+extern void reader_digest(const char *repository, const char *file, int64 bytes,
+						  ReaderAnswer *answer);
 
 /* The content of a file, palloc'd and ended by a NUL; NULL on an error. */
-extern char *reader_content(const char *path, int64 most, ReaderAnswer *answer);
+extern char *reader_content(const char *repository, const char *file, int64 most,
+							ReaderAnswer *answer);
 
-/* The names in a directory, which is opened also through a link, without "." and "..". */
-extern List *reader_names(const char *path, ReaderAnswer *answer);
+/* The names in a directory, without "." and "..". */
+extern List *reader_names(const char *repository, const char *file, ReaderAnswer *answer);
 
 /* Can it be opened? */
-extern void reader_open_directory(const char *path, ReaderAnswer *answer);
+extern void reader_open_directory(const char *repository, const char *file, ReaderAnswer *answer);
 
 #endif /* NEX_READER_H */

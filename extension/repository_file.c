@@ -7,8 +7,8 @@
  * SQL (see the install script), where it is easier to read and to change.
  * They may be called by whoever may read server files, and in addition every
  * path is confined: an absolute repository, and below it only names made of
- * the repository's own alphabet, opened without following a symbolic link at
- * the end.
+ * the repository's own alphabet, opened without following a symbolic link, but
+ * for one at the top level that belongs to the right user (top_link.h).
  *
  *-------------------------------------------------------------------------
  */
@@ -108,8 +108,8 @@ is_repository_name(const char *file)
 	return true;
 }
 
-char *
-repository_file_path(const char *repository, const char *file)
+void
+check_repository_file(const char *repository, const char *file)
 {
 	if (strstr(repository, "://") != NULL)
 		ereport(
@@ -127,7 +127,6 @@ repository_file_path(const char *repository, const char *file)
 	if (!is_repository_name(file))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_NAME),
 						errmsg("\"%s\" is not the name of a file in a repository", file)));
-	return psprintf("%s/%s", repository, file);
 }
 
 char *
@@ -174,7 +173,8 @@ read_repository_file(const char *repository, const char *file, Size largest, cha
 	ReaderAnswer answer;
 
 	check_may_read_server_files(GetUserId());
-	*content = reader_content(repository_file_path(repository, file), (int64) largest, &answer);
+	check_repository_file(repository, file);
+	*content = reader_content(repository, file, (int64) largest, &answer);
 	if (answer.error == EFBIG)
 		return pstrdup(TOO_LARGE_FOR_SERVER);
 	if (answer.error != 0)
@@ -211,8 +211,9 @@ nex_backup_check_file(PG_FUNCTION_ARGS)
 	file = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	wanted = text_to_cstring(PG_GETARG_TEXT_PP(3));
 	bytes = PG_ARGISNULL(2) ? -1 : PG_GETARG_INT64(2);
+	check_repository_file(repository, file);
 	/* A digest of no file: the length is another one. */
-	reader_digest(repository_file_path(repository, file), bytes, &answer);
+	reader_digest(repository, file, bytes, &answer);
 	if (answer.error != 0)
 		problem = describe_errno(answer.error);
 	else if (answer.hex[0] == '\0')
@@ -240,18 +241,20 @@ nex_backup_list_directory(PG_FUNCTION_ARGS)
 	ReaderAnswer answer;
 	ListCell *cell;
 	List *names;
-	char *path;
 
 	check_may_read_server_files(GetUserId());
-	path = repository_file_path(repository, name);
+	check_repository_file(repository, name);
 	init_materialized_srf_compat(fcinfo);
-	names = reader_names(path, &answer);
+	names = reader_names(repository, name, &answer);
 	if (answer.error == ENOENT || answer.error == ENOTDIR)
 		return (Datum) 0;
+	if (answer.error == ELOOP)
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("directory \"%s/%s\" " IS_A_LINK, repository, name)));
 	errno = answer.error;
 	if (answer.error != 0)
-		ereport(ERROR,
-				(errcode_for_file_access(), errmsg("could not read directory \"%s\": %m", path)));
+		ereport(ERROR, (errcode_for_file_access(),
+						errmsg("could not read directory \"%s/%s\": %m", repository, name)));
 	foreach (cell, names)
 	{
 		char *found = lfirst(cell);
@@ -286,7 +289,8 @@ nex_backup_file_mark(PG_FUNCTION_ARGS)
 	check_may_read_server_files(GetUserId());
 	if (get_call_result_type(fcinfo, NULL, &descriptor) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
-	reader_look(repository_file_path(repository, name), &answer);
+	check_repository_file(repository, name);
+	reader_look(repository, name, &answer);
 	if (answer.error != 0)
 	{
 		values[1] = CStringGetTextDatum(describe_errno(answer.error));
@@ -337,11 +341,13 @@ put_unclear(ReturnSetInfo *result, const char *directory, const char *database, 
 /* What is wrong with an entry of backups/, config/ or servers/, or NULL; `expected` if its name is
  * not that of one. */
 static const char *
-entry_problem(const char *path, const char *name, bool named_well, const char *expected)
+entry_problem(const char *repository, const char *directory, const char *name, bool named_well,
+			  const char *expected)
 {
+	char *path = psprintf("%s/%s", directory, name);
 	ReaderAnswer answer;
 
-	reader_look(path, &answer);
+	reader_look(repository, path, &answer);
 	if (answer.error != 0)
 		return answer.error == ENOENT ? NULL : describe_errno(answer.error);
 	if (S_ISLNK(answer.mode))
@@ -350,14 +356,14 @@ entry_problem(const char *path, const char *name, bool named_well, const char *e
 		return "is not a directory";
 	if (!named_well)
 		return strcmp(name, "lost+found") == 0 ? NULL : expected;
-	reader_open_directory(path, &answer);
+	reader_open_directory(repository, path, &answer);
 	return answer.error == 0 || answer.error == ENOENT ? NULL : describe_errno(answer.error);
 }
 
 /* What is wrong with a directory at the top of the repository, or NULL if it could be read (or has
  * no names) or is absent. */
 static const char *
-tree_problem(const char *path, int error)
+tree_problem(const char *repository, const char *tree, int error)
 {
 	ReaderAnswer answer;
 
@@ -367,7 +373,7 @@ tree_problem(const char *path, int error)
 		return "is not a directory";
 	if (error != ENOENT)
 		return describe_errno(error);
-	reader_look(path, &answer);
+	reader_look(repository, tree, &answer);
 	return answer.error == 0 ? "is a symbolic link that leads nowhere" : NULL;
 }
 
@@ -384,20 +390,19 @@ look_at_server(const char *repository, const char *label, ReturnSetInfo *result)
 {
 	char *base = label[0] == '\0' ? pstrdup("") : psprintf("servers/%s/", label);
 	char *tree = psprintf("%sglobals", base);
-	char *path = repository_file_path(repository, tree);
 	const char *problem;
 	ReaderAnswer answer;
 	ListCell *cell;
 	List *names;
 
-	reader_open_directory(path, &answer);
-	problem = tree_problem(path, answer.error);
+	check_repository_file(repository, tree);
+	reader_open_directory(repository, tree, &answer);
+	problem = tree_problem(repository, tree, answer.error);
 	if (problem != NULL)
 		put_unclear(result, tree, owner_text(label, ""), problem);
 	tree = psprintf("%sbackups", base);
-	path = repository_file_path(repository, tree);
-	names = reader_names(path, &answer);
-	problem = tree_problem(path, answer.error);
+	names = reader_names(repository, tree, &answer);
+	problem = tree_problem(repository, tree, answer.error);
 	if (problem != NULL)
 		put_unclear(result, tree, NULL, problem);
 	foreach (cell, names)
@@ -409,8 +414,8 @@ look_at_server(const char *repository, const char *label, ReturnSetInfo *result)
 		CHECK_FOR_INTERRUPTS();
 		known = database_directory_decode(name, database) &&
 				pg_verifymbstr(database, (int) strlen(database), true);
-		problem = entry_problem(psprintf("%s/%s", path, name), name, known,
-								"is not the directory of a database");
+		problem =
+			entry_problem(repository, tree, name, known, "is not the directory of a database");
 		if (problem != NULL)
 			put_unclear(result, psprintf("%s/%s", tree, name),
 						known ? owner_text(label, database) : NULL, problem);
@@ -419,11 +424,11 @@ look_at_server(const char *repository, const char *label, ReturnSetInfo *result)
 
 /* Links are not followed here, as the program does not. */
 static const char *
-part_problem(const char *path)
+part_problem(const char *repository, const char *path)
 {
 	ReaderAnswer answer;
 
-	reader_look(path, &answer);
+	reader_look(repository, path, &answer);
 	if (answer.error != 0)
 		return answer.error == ENOENT ? NULL : describe_errno(answer.error);
 	return S_ISLNK(answer.mode) ? IS_A_LINK : NULL;
@@ -433,30 +438,29 @@ part_problem(const char *path)
 static void
 look_at_servers(const char *repository, ReturnSetInfo *result)
 {
-	char *path = repository_file_path(repository, "servers");
 	const char *problem;
 	ReaderAnswer answer;
 	ListCell *cell;
 	List *names;
 
-	names = reader_names(path, &answer);
-	problem = tree_problem(path, answer.error);
+	names = reader_names(repository, "servers", &answer);
+	problem = tree_problem(repository, "servers", answer.error);
 	if (problem != NULL)
 		put_unclear(result, "servers", NULL, problem);
 	foreach (cell, names)
 	{
 		const char *name = lfirst(cell);
-		char *full = psprintf("%s/%s", path, name);
 		char *of = psprintf("servers/%s", name);
 
 		CHECK_FOR_INTERRUPTS();
 		if (strcmp(name, "main") == 0)
 			continue;
-		problem = entry_problem(full, name, is_label(name), "is not the directory of a server");
+		problem = entry_problem(repository, "servers", name, is_label(name),
+								"is not the directory of a server");
 		if (problem == NULL && is_label(name))
-			problem = part_problem(psprintf("%s/backups", full));
+			problem = part_problem(repository, psprintf("%s/backups", of));
 		if (problem == NULL && is_label(name))
-			problem = part_problem(psprintf("%s/globals", full));
+			problem = part_problem(repository, psprintf("%s/globals", of));
 		if (problem != NULL)
 			put_unclear(result, of, NULL, problem);
 		else if (is_label(name))
@@ -468,14 +472,13 @@ look_at_servers(const char *repository, ReturnSetInfo *result)
 static void
 look_at_sets(const char *repository, ReturnSetInfo *result)
 {
-	char *path = repository_file_path(repository, "config");
 	const char *problem;
 	ReaderAnswer answer;
 	ListCell *cell;
 	List *names;
 
-	names = reader_names(path, &answer);
-	problem = tree_problem(path, answer.error);
+	names = reader_names(repository, "config", &answer);
+	problem = tree_problem(repository, "config", answer.error);
 	/* No database is called so. */
 	if (problem != NULL)
 		put_unclear(result, "config", "config/", problem);
@@ -485,7 +488,7 @@ look_at_sets(const char *repository, ReturnSetInfo *result)
 		char *directory = psprintf("config/%s", name);
 
 		CHECK_FOR_INTERRUPTS();
-		problem = entry_problem(psprintf("%s/%s", path, name), name, is_label(name),
+		problem = entry_problem(repository, "config", name, is_label(name),
 								"is not the directory of a set of files");
 		if (problem != NULL)
 			put_unclear(result, directory, is_label(name) ? directory : "config/", problem);

@@ -32,11 +32,10 @@ extern char *look_at_repository_file(const char *repository, const char *file, S
 extern void check_may_read_server_files(Oid role);
 
 /*
- * Full path of a file in a repository.  ERROR unless the repository is an
- * absolute path and the file's name is one that a repository can have, so that
- * nothing outside of it is ever opened.
+ * ERROR unless the repository is an absolute path and the file's name is one
+ * that a repository can have, so that nothing outside of it is ever opened.
  */
-extern char *repository_file_path(const char *repository, const char *file);
+extern void check_repository_file(const char *repository, const char *file);
 
 /* What is wrong with a file that could not be opened or read. */
 extern char *describe_errno(int error);

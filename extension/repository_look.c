@@ -19,7 +19,6 @@
 #include "utils/tuplestore.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -34,7 +33,8 @@ PG_FUNCTION_INFO_V1(nex_backup_missing_files);
 
 typedef struct ReadWork
 {
-	const char *path;
+	const char *repository;
+	const char *file;
 	Size largest;
 } ReadWork;
 
@@ -54,7 +54,7 @@ read_in_child(int out, void *argument)
 	off_t bytes = 0;
 	Size done = 0;
 	ssize_t got;
-	int fd = look_open(work->path, &bytes);
+	int fd = look_open(work->repository, work->file, &bytes);
 
 	if (fd < 0)
 		head.error = errno;
@@ -81,7 +81,9 @@ look_at_repository_file(const char *repository, const char *file, Size largest, 
 	char *problem;
 
 	check_may_read_server_files(GetUserId());
-	work.path = repository_file_path(repository, file);
+	check_repository_file(repository, file);
+	work.repository = repository;
+	work.file = file;
 	work.largest = largest;
 	initStringInfo(&answer);
 	problem = look_at_place(repository, read_in_child, &work, &answer);
@@ -105,22 +107,26 @@ look_at_repository_file(const char *repository, const char *file, Size largest, 
 
 typedef struct MissingWork
 {
+	const char *repository;
 	int count;
 	const int32 *owners;
 	const int32 *backups;
-	char **paths;
+	char **files;
 } MissingWork;
 
 /* Is none of the places there where the file of a backup may be? */
 static bool
 all_missing(const MissingWork *work, int first, int behind)
 {
-	struct stat status;
 	int i;
 
 	for (i = first; i < behind; i++)
 	{
-		if (lstat(work->paths[i], &status) == 0 || (errno != ENOENT && errno != ENOTDIR))
+		int fd = look_open_path(work->repository, work->files[i], O_PATH);
+
+		if (fd >= 0)
+			close(fd);
+		if (fd >= 0 || (errno != ENOENT && errno != ENOTDIR))
 			return false;
 	}
 	return true;
@@ -182,10 +188,13 @@ nex_backup_missing_files(PG_FUNCTION_ARGS)
 					  &work.count);
 	work.owners = numbers_of(PG_GETARG_ARRAYTYPE_P(1), work.count);
 	work.backups = numbers_of(PG_GETARG_ARRAYTYPE_P(2), work.count);
-	work.paths = palloc(sizeof(char *) * (Size) Max(work.count, 1));
+	work.repository = repository;
+	work.files = palloc(sizeof(char *) * (Size) Max(work.count, 1));
 	for (i = 0; i < work.count; i++)
-		work.paths[i] =
-			repository_file_path(repository, nulls[i] ? "" : TextDatumGetCString(files[i]));
+	{
+		work.files[i] = nulls[i] ? "" : TextDatumGetCString(files[i]);
+		check_repository_file(repository, work.files[i]);
+	}
 	init_materialized_srf_compat(fcinfo);
 	initStringInfo(&answer);
 	(void) look_at_place(repository, find_missing_in_child, &work, &answer);

@@ -105,6 +105,21 @@ rename($manifest, "$repo/elsewhere") or die $!;
 symlink("$repo/elsewhere", $manifest) or die $!;
 not_looked_at('is a symbolic link', 'a manifest behind a link');
 rename("$repo/elsewhere", $manifest) or die $!;
+for my $directory ($object =~ s{/[^/]*$}{}r, 'objects')
+{
+	rename("$repo/$directory", "$repo/elsewhere") or die $!;
+	symlink("$repo/elsewhere", "$repo/$directory") or die $!;
+	if ($directory eq 'objects')
+	{
+		like(query('postgres', $verify), qr/"bad":\[\]/, 'a link of our own at the top level is followed');
+	}
+	else
+	{
+		not_looked_at('is a symbolic link', 'a directory below it that is a link');
+	}
+	unlink "$repo/$directory";
+	rename("$repo/elsewhere", "$repo/$directory") or die $!;
+}
 my $sealed = read_bytes($manifest);
 write_bytes($manifest, $sealed =~ s/"rows": ?(\d)/'"rows": ' . (9 - $1)/er);
 isnt(read_bytes($manifest), $sealed, 'another number in the manifest');

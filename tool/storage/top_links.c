@@ -3,9 +3,7 @@
  * top_links.c
  *	  Symbolic links at the top level of a repository.
  *
- * They are resolved once, when the repository is opened, and by the text of
- * the very link whose owner was looked at: one that is put in its place a
- * moment later is not followed.
+ * They are resolved once, when the repository is opened.
  *
  *-------------------------------------------------------------------------
  */
@@ -14,7 +12,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,23 +20,11 @@
 
 #include "log.h"
 #include "memory.h"
+#include "top_link.h"
 
 #define REMEDY                                                                                     \
 	"Mount the other disk there (\"mount --bind\"), or let root or the user who runs nex_backup "  \
 	"create the link again."
-
-/* Open the directory that a link leads to; -1 if it is none. */
-static int
-open_target(int root, int link)
-{
-	char target[PATH_MAX];
-	ssize_t length = readlinkat(link, "", target, sizeof(target) - 1);
-
-	if (length < 0)
-		return -1;
-	target[length] = '\0';
-	return openat(root, target, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-}
 
 /* How many directories above the target of a link are looked at for another repository. */
 #define LEVELS_ABOVE 3
@@ -97,25 +82,17 @@ distrust(const struct stat *link, int directory, const struct stat *own, char re
 static void
 consider(TopLinks *links, int root, const char *location, const char *name, const struct stat *own)
 {
-	int link = openat(root, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	struct stat status;
 	const char *reason;
 	char text[64];
-	int directory = -1;
-	bool readable;
+	int directory = top_link_open(root, name, own, &status);
+	bool readable = directory >= 0;
 
-	if (link >= 0 && fstat(link, &status) == 0 && S_ISLNK(status.st_mode))
-		directory = open_target(root, link);
-	if (link >= 0)
-		close(link);
-	if (directory < 0)
+	if (!readable && errno != ELOOP)
 		return;
 	reason = distrust(&status, directory, own, text);
-	readable = status.st_uid == 0 || status.st_uid == geteuid() || status.st_uid == own->st_uid;
 	if (readable)
 		add(links, name, directory, reason == NULL);
-	else
-		close(directory);
 	if (reason != NULL)
 		log_warning_hint(REMEDY, "symbolic link \"%s/%s\" %s: %s", location, name, reason,
 						 readable ? "files behind it are read, but not written or removed"
