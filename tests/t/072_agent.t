@@ -120,11 +120,17 @@ ask("DELETE FROM nex_backup.backups WHERE kind = 'files'");
 
 # A copy, to a place that the agent's settings name.
 tool_ok([ 'copy', '--repo', $repo, '--to', "$logs/offsite", '--create', '--kind', 'database', '--catalogue', 'none' ], 'a place for copies');
-my @copies = map { enqueue('copy', 'shop', options => { to => $_ }) } 'offsite', 's3://bucket/x';
+# Somebody else's repository of the same id: neither a source nor a target.
+system('cp', '-a', $repo, "$logs/forged") == 0 or die 'cp';
+my @copies = map { enqueue('copy', 'shop', options => { to => $_ }) } 'offsite', 's3://bucket/x', "$logs/forged", "$logs/offsite/";
+push(@copies, ask("SELECT nex_backup.enqueue(NULL, NULL, 'copy', '$logs/forged', 'shop', '{\"type\": \"test\", \"options\": {\"to\": \"offsite\"}, \"max_attempts\": 1, \"retry_delay\": \"0\"}')"));
 tool('agent', '--config', "$logs/files.yaml", '--catalogue', $conninfo, '--once');
 is(ask("SELECT r.state, r.database, r.copy IS NOT NULL, p.count FROM nex_backup.runs r, LATERAL (SELECT count(*) FROM nex_backup.run_reports p WHERE p.run = r.id) p WHERE r.id = $copies[0]"),
 	'succeeded|shop|t|1', 'is a run');
 like(ask("SELECT state || ' ' || error FROM nex_backup.runs WHERE id = $copies[1]"), qr/^failed .*a job can copy to the full path/, 'a URL is not for a job to say');
+like(ask("SELECT state || ' ' || error FROM nex_backup.runs WHERE id = $copies[$_]"), qr{^failed .*between repositories of its settings, which do not know "\Q$logs\E/forged"},
+	'nor a directory that the agent\'s settings do not know') for 2, 4;
+is(ask("SELECT state FROM nex_backup.runs WHERE id = $copies[3]"), 'succeeded', 'but one that they do');
 ask("DELETE FROM nex_backup.runs WHERE kind = 'copy'");
 
 # A failure: what the program wrote is kept, and the alarm is told once.

@@ -150,6 +150,8 @@ start_run(Agent *agent, Slot *slot, double claimed)
 	slot->next_beat = claimed + HEARTBEAT_SECONDS;
 	slot->error = agent_check_words(run->words, run->nwords);
 	if (slot->error == NULL)
+		slot->error = agent_check_places(agent->settings, run->words, run->nwords);
+	if (slot->error == NULL)
 	{
 		error = start_child(agent, &slot->child, run->words, run->nwords, name);
 		slot->has_child = error == 0;

@@ -30,6 +30,7 @@
 #include "memory.h"
 #include "option_checks.h"
 #include "options.h"
+#include "place.h"
 #include "place_settings.h"
 #include "quote.h"
 #include "settings.h"
@@ -254,6 +255,48 @@ agent_check_words(char **words, int count)
 		safe = printable_name(words[i]);
 		problem = xasprintf("option \"%s\" is none that a job may have", safe);
 		free(safe);
+		return problem;
+	}
+	return NULL;
+}
+
+/* The value of a word that is this option; NULL: it is another one. */
+static const char *
+value_of(const char *word, const char *option)
+{
+	size_t length = strcspn(word, "=");
+	const Option *found = NULL;
+	char *name;
+
+	if (strncmp(word, "--", 2) != 0 || word[length] != '=')
+		return NULL;
+	name = xasprintf("%.*s", (int) length - 2, word + 2);
+	found = option_find(name);
+	free(name);
+	return found != NULL && strcmp(found->name, option) == 0 ? word + length + 1 : NULL;
+}
+
+char *
+agent_check_places(const Settings *settings, char *const *words, int count)
+{
+	int i;
+
+	for (i = 1; i < count && strcmp(words[0], "copy") == 0; i++)
+	{
+		const char *place = value_of(words[i], "repo");
+		char *shown;
+		char *problem;
+
+		if (place == NULL)
+			place = value_of(words[i], "to");
+		if (place == NULL || place_is_known(settings, place))
+			continue;
+		shown = printable_name(place);
+		problem =
+			xasprintf("an agent copies only between repositories of its settings, which do not "
+					  "know \"%s\": add it under \"repositories\"",
+					  shown);
+		free(shown);
 		return problem;
 	}
 	return NULL;

@@ -20,6 +20,13 @@ typedef struct Settings Settings;
 extern char *agent_check_words(char **words, int count);
 
 /*
+ * Does a copy go from one place to another that the agent's own settings know?
+ * Whoever defines jobs could otherwise have it bring backups of anybody into a
+ * repository, or out of it.  NULL, or what is wrong (caller frees).
+ */
+extern char *agent_check_places(const Settings *settings, char *const *words, int count);
+
+/*
  * What the agent itself was told and its programs must know, in front of the
  * words of a job: each general option of its command line, such as the signer.
  * What environment and file say, the programs see themselves, as it is then;

@@ -49,6 +49,31 @@ place_of_repository(const Settings *settings)
 	return make_place(settings, settings->places->repository, settings->general->repo);
 }
 
+/* The same location, with slashes at the end or without. */
+static bool
+is_location(const char *location, const char *text)
+{
+	size_t length = strlen(text);
+
+	while (length > 1 && text[length - 1] == '/')
+		length--;
+	return location != NULL && strncmp(location, text, length) == 0 &&
+		   strspn(location + length, "/") == strlen(location + length);
+}
+
+bool
+place_is_known(const Settings *settings, const char *text)
+{
+	const NamedRepositories *named = &settings->places->repositories;
+	bool known = named_repository(settings, text) != NULL ||
+				 is_location(place_of_repository(settings).location, text);
+	int i;
+
+	for (i = 0; !known && i < named->count; i++)
+		known = is_location(named->items[i].location, text);
+	return known;
+}
+
 /* The first option of buckets on the command line; NULL: none. */
 static const Option *
 given_option(const Settings *settings)

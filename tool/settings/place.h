@@ -30,6 +30,10 @@ extern Place place_of(const Settings *settings, const char *text);
 /* The repository of --repo. */
 extern Place place_of_repository(const Settings *settings);
 
+/* Is it the repository of these settings, or one that has a name there?  By its name or location.
+ */
+extern bool place_is_known(const Settings *settings, const char *text);
+
 /*
  * The command line can only say how a repository is reached that it names by its
  * location.  False (reported, exit 2) if it says so and there is none among these.
