@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * test_pipeline.c
- *	  Pieces that no thread compresses are no backup, and those that are
- *	  compressed come in order.
+ *	  Pieces that no thread compresses, or that cannot be compressed, are no
+ *	  backup, and those that are compressed come in order.
  *
  *-------------------------------------------------------------------------
  */
@@ -11,6 +11,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
+#include <zstd.h>
 
 #include "log.h"
 #include "pipeline.h"
@@ -34,6 +35,21 @@ pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*star
 	if (calls >= first_to_fail && calls <= last_to_fail)
 		return EAGAIN;
 	return real(thread, attributes, start, argument);
+}
+
+static int frames;
+static int frame_to_fail; /* counted from 1; 0: none */
+
+/* A compressor that fails. */
+size_t
+ZSTD_compress2(ZSTD_CCtx *context, void *into, size_t room, const void *raw, size_t length)
+{
+	size_t (*real)(ZSTD_CCtx *, void *, size_t, const void *, size_t) =
+		dlsym(RTLD_NEXT, "ZSTD_compress2");
+
+	if (__atomic_add_fetch(&frames, 1, __ATOMIC_SEQ_CST) == frame_to_fail)
+		room = 1;
+	return real(context, into, room, raw, length);
 }
 
 static Repository *
@@ -128,6 +144,52 @@ test_no_threads(void **state)
 	assert_int_equal(exit_code_of(start_without_threads), EXIT_FAILED);
 }
 
+/* Two members in each piece; one of all is the one that fails. */
+static void
+fail_to_compress(void)
+{
+	Repository *repository = repository_open(scratch_path("repo"));
+	ObjectStore *store = object_store_create(repository, "", CODEC_ZSTD, NULL);
+	Pipeline *pipeline = pipeline_start(store, CODEC_ZSTD, 1, 2, PIECES);
+	bool taken = true;
+	uint32_t i;
+
+	frames = 0;
+	for (i = 0; i < ROWS && taken; i++)
+	{
+		Piece *piece = pipeline_take(pipeline, i, 0);
+		int member;
+
+		taken = piece != NULL;
+		for (member = 0; taken && member < 2; member++)
+		{
+			piece_begin_segment(piece, MEMBER_DATA, 0)->rows = 1;
+			buffer_printf(&piece->raw, "%u\n", i);
+			piece_end_segment(piece);
+		}
+		if (taken)
+			pipeline_submit(pipeline, piece);
+	}
+	if (pipeline_finish(pipeline))
+		_exit(99);
+	pipeline_free(pipeline);
+	object_store_free(store);
+	repository_close(repository);
+}
+
+static void
+test_no_frame(void **state)
+{
+	(void) state;
+	repository_close(open_repository());
+	first_to_fail = 0;
+	last_to_fail = 0;
+	for (frame_to_fail = 1; frame_to_fail <= 4; frame_to_fail++)
+		assert_int_equal(exit_code_of(fail_to_compress), EXIT_FAILED);
+	frame_to_fail = 0;
+	assert_int_equal(exit_code_of(fail_to_compress), 99);
+}
+
 static void
 submit(Pipeline *pipeline, uint32_t ordinal, uint32_t sequence)
 {
@@ -179,10 +241,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_all_threads),
-		TEST(test_some_threads),
-		TEST(test_no_threads),
-		TEST(test_order),
+		TEST(test_all_threads), TEST(test_some_threads), TEST(test_no_threads),
+		TEST(test_no_frame),    TEST(test_order),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
