@@ -298,6 +298,8 @@ test_bad_header_values(void **state)
 	assert_int_equal(exit_code_of(init_it), EXIT_FAILED);
 	write_header("\"1\"", SOME_ID, digest);
 	assert_int_equal(exit_code_of(open_it), EXIT_FAILED);
+	write_header("11111111111111111111111111111111111111111111", SOME_ID, digest);
+	assert_int_equal(exit_code_of(open_it), EXIT_INTEGRITY);
 	write_header("1", "not-a-uuid", digest);
 	assert_int_equal(exit_code_of(open_it), EXIT_INTEGRITY);
 	write_header("1", SOME_ID, "abc");

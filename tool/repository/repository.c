@@ -153,6 +153,10 @@ parse_header(Repository *repository, const Buffer *file)
 	if (problem != NULL)
 		return repository_damaged(repository, FRAME_FILE, problem, FRAME_HINT);
 	root = json_loadb(file->data, file->length, JSON_REJECT_DUPLICATES, NULL);
+	/* As a number that is too long. */
+	if (root == NULL)
+		return repository_damaged(repository, FRAME_FILE, "holds JSON that cannot be read",
+								  FRAME_HINT);
 	id = json_string_value(json_object_get(root, "id"));
 	created = json_string_value(json_object_get(root, "created"));
 	recover = json_string_value(json_object_get(root, "recover_sha256"));
