@@ -207,7 +207,16 @@ is(tool_json('repair', '--repo', $repo, '--from', $copy)->{objects_sent}, 0, 'no
 	my @mend = map { damage_file("$_/$both", 'remove') } $repo, $copy;
 	my $error = tool_fails([ 'repair', '--from', $copy, '--to', $repo, 'shop' ], 3, qr/\Q$both\E" is missing or damaged/, 'one that is lost');
 	is(scalar(() = $error =~ /missing or damaged/g), 1, 'is named once');
+	my (undef, $said, $errors) = tool('verify', '--repo', $repo, @none);
+	is(scalar(() = $errors =~ /error: file "\Q$both\E"/g), 1, 'by verify, too') or diag($errors);
+	like($errors, qr/warning: 2 backups need the bad file "\Q$both\E", from "shop\/$first" to "shop\/$second"/, 'with the backups that need it');
+	is(scalar(() = $said =~ /^  \Q$both\E is missing/mg), 1, 'on standard output, too') or diag($said);
+	like($said, qr/^shop\/$second: FAILED \(1 bad file\)\n  1 bad file named above$/m, 'of the next one, that it is bad');
+	$error = tool_fails([ 'copy', '--from', $repo, '--to', "$copy.shared", '--create', 'shop', @none ], 3, qr/error: file .*\Q$both\E/, 'a copy');
+	is(scalar(() = $error =~ /error: /g), 2, 'names it once') or diag($error);
+	like($error, qr/error: 2 backups were not copied, from "shop\/$first" to "shop\/$second": objects of them are damaged or missing/, 'and what is not there');
 	$_->() for @mend;
+	tool_ok([ 'verify', '--repo', $repo, @none ], 'good again');
 
 	# nex_backup.json, too, by both commands.
 	for my $command ([ 'repair', '--from', $repo, '--to', $copy ], [ 'copy', '--from', $repo, '--to', $copy ])

@@ -77,6 +77,7 @@ print_result(const Run *run, const VerifiedBackup *result)
 	const VerifyReport *report = &result->report;
 	char *label = backup_label(result->name);
 	MemberKind member;
+	uint64_t again = 0;
 	int i;
 
 	if (result->nbad == 0 && result->unreadable)
@@ -114,8 +115,14 @@ print_result(const Run *run, const VerifiedBackup *result)
 	if (result->own_path != NULL)
 		show_text("  %s is damaged\n", result->own_path);
 	for (i = 0; i < report->nbad; i++)
-		show_text("  %s %s%s%s\n", report->bad[i].path, report->bad[i].problem,
-				  report->bad[i].tables[0] != '\0' ? "; tables: " : "", report->bad[i].tables);
+	{
+		again += report->bad[i].again;
+		if (!report->bad[i].again)
+			show_text("  %s %s%s%s\n", report->bad[i].path, report->bad[i].problem,
+					  report->bad[i].tables[0] != '\0' ? "; tables: " : "", report->bad[i].tables);
+	}
+	if (again > 0)
+		show_text("  %s named above\n", pretty_number_of(again, "bad file"));
 	fflush(stdout);
 	free(label);
 }

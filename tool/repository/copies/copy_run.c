@@ -43,7 +43,10 @@ typedef struct CopyRun
 	CopyTarget *target;
 	ObjectSet damaged; /* found on the way, of the server of this label */
 	char damaged_of[LABEL_SIZE];
-	StoreLock *lock; /* of copies to `to`; NULL: none */
+	StoreLock *lock;              /* of copies to `to`; NULL: none */
+	const BackupName *left_first; /* that was not copied as its objects are damaged; NULL: none */
+	const BackupName *left_last;
+	int nleft; /* how many were not */
 	int nfailed;
 	bool ended; /* reported: nothing more can be copied */
 } CopyRun;
@@ -307,16 +310,37 @@ publish(CopyRun *run, const Item *item)
 
 /* ---- one backup ---- */
 
+/* The bad objects have been reported, each once, however many backups need it; so are these, at the
+ * end. */
 static void
-report_not_copied(const Item *item)
+note_not_copied(CopyRun *run, const Item *item)
 {
-	char *label = backup_label(item->result.name);
+	if (run->nleft++ == 0)
+		run->left_first = item->result.name;
+	run->left_last = item->result.name;
+}
 
-	report_error(EXIT_INTEGRITY, NULL, NULL,
-				 "backup \"%s\" was not copied: %zu of its %" PRIu32
-				 " objects are damaged or missing",
-				 label, item->ndamaged, item->manifest->nobjects);
-	free(label);
+static void
+report_not_copied(const CopyRun *run)
+{
+	char *first;
+	char *last;
+
+	if (run->nleft == 0)
+		return;
+	first = backup_label(run->left_first);
+	last = backup_label(run->left_last);
+	if (run->nleft == 1)
+		report_error(EXIT_INTEGRITY, NULL, NULL,
+					 "backup \"%s\" was not copied: objects of it are damaged or missing", first);
+	else
+		report_error(
+			EXIT_INTEGRITY, NULL, NULL,
+			"%d backups were not copied, from \"%s\" to \"%s\": objects of them are damaged "
+			"or missing",
+			run->nleft, first, last);
+	free(first);
+	free(last);
 }
 
 static CopyState
@@ -344,7 +368,7 @@ copy_item(CopyRun *run, Item *item)
 		return COPY_FAILED;
 	if (item->ndamaged > 0)
 	{
-		report_not_copied(item);
+		note_not_copied(run, item);
 		return COPY_DAMAGED;
 	}
 	if (item->present)
@@ -403,6 +427,7 @@ copy_all(CopyRun *run, const BackupName *names, int count)
 	}
 	progress_item(0, 0, NULL);
 	free(label);
+	report_not_copied(run);
 	for (; i < count && !interrupted(); i++)
 	{
 		const CopiedBackup untried = {.name = &names[i], .state = COPY_UNTRIED};

@@ -26,10 +26,8 @@
 #include "object_read.h"
 #include "other_places.h"
 #include "progress.h"
-#include "quote.h"
 #include "row_check.h"
 #include "storage.h"
-#include "unclear.h"
 #include "verify.h"
 
 /* Frames are read together up to this size; also the largest piece when only hashing. */
@@ -743,6 +741,8 @@ verify(Verifier *verifier, const bool *picked, int threads, ObjectSet *seen, Ver
 	make_jobs(verifier, picked, seen, report);
 	complete = run_workers(verifier, threads < 1 ? 1 : threads);
 	collect(verifier, seen, report);
+	for (i = 0; verifier->anywhere && i < (uint32_t) report->nbad; i++)
+		verify_report_say(verifier->manifest, &report->bad[i]);
 	verifier->repository->unreadable = report->nunreadable > 0;
 	for (i = 0; i < verifier->njobs; i++)
 		free(verifier->jobs[i].problem);

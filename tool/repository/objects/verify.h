@@ -17,6 +17,8 @@ typedef struct BadFile
 	char *path;    /* relative to the repository */
 	char *problem; /* "is missing", "has 10 bytes instead of 20", … */
 	char *tables;  /* comma-separated names of the tables it holds, or "" */
+	char *holds;   /* a sentence about what it holds, or NULL */
+	bool again;    /* another backup of this run needs it, too, and was reported before */
 } BadFile;
 
 typedef struct VerifyReport
@@ -38,9 +40,10 @@ typedef enum VerifyDepth
 
 /*
  * Verify the objects of a manifest with `threads` threads; adds to `progress`
- * weight.  Returns false only if interrupted or unable to work; damage is in
- * the report, and has been reported (exit 3, one error per bad file).  What is
- * good in another place of the repository is good, which is said (other_places.h).
+ * weight.  Returns false only if interrupted or unable to work, or if objects
+ * could not be looked at; damage is in the report, and has been reported (exit
+ * 3, one error per bad file).  What is good in another place of the repository
+ * is good, which is said (other_places.h).
  */
 extern bool verify_objects(Repository *repository, const Manifest *manifest, VerifyDepth depth,
 						   int threads, VerifyReport *report);
@@ -50,12 +53,15 @@ extern bool verify_objects(Repository *repository, const Manifest *manifest, Ver
  * report says whether it is good in another one.  For several backups in one run: an object that
  * `seen` holds with the same members is not read again, its result is taken over.  `seen` must
  * be used with one depth only.  picked: by position, the objects that are
- * meant; NULL: all.
+ * meant; NULL: all.  Damage is in the report alone, for verify_report_say().
  */
 extern bool verify_objects_once(Repository *repository, const Manifest *manifest, VerifyDepth depth,
 								const bool *picked, int threads, ObjectSet *seen,
 								VerifyReport *report);
 extern void verify_report_free(VerifyReport *report);
+
+/* Report (exit 3) one of the bad files. */
+extern void verify_report_say(const Manifest *manifest, const BadFile *bad);
 
 /* Count an object, which holds these members of the manifest, with its problem (NULL: good). */
 extern void verify_report_add(VerifyReport *report, const Manifest *manifest, uint32_t object,

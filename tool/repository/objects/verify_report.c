@@ -52,31 +52,32 @@ tables_of(const Manifest *manifest, uint32_t first, uint32_t count)
 	return buffer_detach(&names);
 }
 
-/* Put a bad object into the report, and say so. */
+/* Put a bad object into the report. */
 static void
 add_bad(VerifyReport *report, const Manifest *manifest, uint32_t object, uint32_t first,
 		uint32_t count, const char *problem)
 {
 	BadFile *bad;
-	char *label = manifest_label(manifest);
-	char *detail;
 
 	report->bad = xrealloc(report->bad, (size_t) (report->nbad + 1) * sizeof(BadFile));
 	bad = &report->bad[report->nbad++];
-	bad->path = manifest_object_path(manifest, object);
-	bad->problem = xstrdup(problem);
-	bad->tables = tables_of(manifest, first, count);
-
+	*bad = (BadFile){.path = manifest_object_path(manifest, object),
+					 .problem = xstrdup(problem),
+					 .tables = tables_of(manifest, first, count)};
 	if (bad->tables[0] != '\0')
-		detail = xasprintf("It holds rows of %s.", bad->tables);
+		bad->holds = xasprintf("It holds rows of %s.", bad->tables);
 	else if (count > 0)
-		detail = xasprintf("It holds the section \"%s\".",
-						   member_kind_name(manifest->members[first].kind));
-	else
-		detail = NULL;
-	report_error(EXIT_INTEGRITY, detail, NULL, "file \"%s\" of backup \"%s\" %s", bad->path, label,
-				 problem);
-	free(detail);
+		bad->holds = xasprintf("It holds the section \"%s\".",
+							   member_kind_name(manifest->members[first].kind));
+}
+
+void
+verify_report_say(const Manifest *manifest, const BadFile *bad)
+{
+	char *label = manifest_label(manifest);
+
+	report_error(EXIT_INTEGRITY, bad->holds, NULL, "file \"%s\" of backup \"%s\" %s", bad->path,
+				 label, bad->problem);
 	free(label);
 }
 
@@ -125,6 +126,7 @@ verify_report_free(VerifyReport *report)
 		free(report->bad[i].path);
 		free(report->bad[i].problem);
 		free(report->bad[i].tables);
+		free(report->bad[i].holds);
 	}
 	free(report->bad);
 	memset(report, 0, sizeof(*report));

@@ -27,11 +27,23 @@
 #include "verify_listed.h"
 #include "work_settings.h"
 
+/* A bad file, and the backups that need it. */
+typedef struct SharedBad
+{
+	const Repository *home; /* place that it is in */
+	char *path;
+	const BackupName *first;
+	const BackupName *last;
+	int backups;
+} SharedBad;
+
 typedef struct VerifyRun
 {
 	const VerifyRequest *request;
 	ObjectSet seen;
 	ListedServer listed;
+	SharedBad *bad; /* by their places and paths */
+	size_t nbad;
 	int nfailed;
 } VerifyRun;
 
@@ -153,6 +165,105 @@ say_damaged_elsewhere(VerifyRun *run, const VerifiedBackup *result)
 	free(label);
 }
 
+static int
+compare_bad(const SharedBad *bad, const Repository *home, const char *path)
+{
+	if (bad->home != home)
+		return bad->home < home ? -1 : 1;
+	return strcmp(bad->path, path);
+}
+
+/* Where a file is among the bad ones, or would be. */
+static size_t
+place_of_bad(const VerifyRun *run, const Repository *home, const char *path)
+{
+	size_t low = 0;
+	size_t high = run->nbad;
+
+	while (low < high)
+	{
+		size_t middle = (low + high) / 2;
+
+		if (compare_bad(&run->bad[middle], home, path) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* Report each bad file with the first backup that needs it. */
+static void
+say_bad(VerifyRun *run, VerifiedBackup *result, const Manifest *manifest)
+{
+	int i;
+
+	for (i = 0; i < result->report.nbad; i++)
+	{
+		BadFile *bad = &result->report.bad[i];
+		size_t place = place_of_bad(run, result->home, bad->path);
+		SharedBad *shared;
+
+		bad->again =
+			place < run->nbad && compare_bad(&run->bad[place], result->home, bad->path) == 0;
+		if (!bad->again)
+		{
+			verify_report_say(manifest, bad);
+			run->bad = xrealloc(run->bad, (run->nbad + 1) * sizeof(SharedBad));
+			memmove(&run->bad[place + 1], &run->bad[place],
+					(run->nbad++ - place) * sizeof(SharedBad));
+			run->bad[place] = (SharedBad){
+				.home = result->home, .path = xstrdup(bad->path), .first = result->name};
+		}
+		shared = &run->bad[place];
+		shared->last = result->name;
+		shared->backups++;
+	}
+}
+
+/* What the same backups need comes together. */
+static int
+compare_shared(const void *a, const void *b)
+{
+	const SharedBad *left = a;
+	const SharedBad *right = b;
+
+	if (left->first != right->first)
+		return left->first < right->first ? -1 : 1;
+	if (left->last != right->last)
+		return left->last < right->last ? -1 : 1;
+	return left->backups - right->backups;
+}
+
+/* Say which backups need the bad files that several need. */
+static void
+say_shared(VerifyRun *run)
+{
+	size_t first;
+	size_t next;
+
+	if (run->nbad > 0)
+		qsort(run->bad, run->nbad, sizeof(SharedBad), compare_shared);
+	for (first = 0; first < run->nbad; first = next)
+	{
+		const SharedBad *bad = &run->bad[first];
+		char *from = backup_label(bad->first);
+		char *to = backup_label(bad->last);
+
+		for (next = first + 1; next < run->nbad && compare_shared(bad, &run->bad[next]) == 0;)
+			next++;
+		if (bad->backups > 1 && next - first == 1)
+			log_warning("%d backups need the bad file \"%s\", from \"%s\" to \"%s\"", bad->backups,
+						bad->path, from, to);
+		else if (bad->backups > 1)
+			log_warning(
+				"%d backups need %zu of the bad files, such as \"%s\", from \"%s\" to \"%s\"",
+				bad->backups, next - first, bad->path, from, to);
+		free(from);
+		free(to);
+	}
+}
+
 /*
  * Check one backup.  False if it could not be done to the end.  The manifest
  * is sealed, so the objects can be checked without the .sha256.
@@ -187,6 +298,7 @@ check_backup(VerifyRun *run, VerifiedBackup *result)
 		complete = check_objects(run, result, manifest);
 		result->inside = run->request->level == VERIFY_LEVEL_FULL && !manifest->locked;
 		result->unreadable |= result->report.nunreadable > 0;
+		say_bad(run, result, manifest);
 		if (result->report.nunreadable > 0)
 			unclear_look_at_all(result->home);
 		if (run->request->level == VERIFY_LEVEL_FULL)
@@ -303,11 +415,16 @@ verify_run(const VerifyRequest *request, const BackupName *names, int count)
 {
 	VerifyRun run = {.request = request};
 	bool complete = true;
+	size_t j;
 	int i;
 
 	object_set_init(&run.seen);
 	for (i = 0; i < count && complete; i++)
 		complete = verify_backup(&run, &names[i]);
+	say_shared(&run);
+	for (j = 0; j < run.nbad; j++)
+		free(run.bad[j].path);
+	free(run.bad);
 	object_set_free(&run.seen);
 	listed_server_free(&run.listed);
 	return complete && run.nfailed == 0;
