@@ -19,7 +19,8 @@ COMMENT ON COLUMN nex_backup.copies.name IS 'place as it was named in the last c
 COMMENT ON COLUMN nex_backup.copies.copied IS 'when the last copy that ended well began';
 COMMENT ON COLUMN nex_backup.copies.newest IS 'newest backup that is known to be there';
 COMMENT ON COLUMN nex_backup.copies.verified IS 'when a backup was last verified there';
-COMMENT ON COLUMN nex_backup.copies.bad IS 'backup that was found damaged there last, and was not found good since';
+COMMENT ON COLUMN nex_backup.copies.bad IS 'backups that were found damaged there, and are there and were not found good since; the one that was found last comes first';
+COMMENT ON COLUMN nex_backup.copies.bad_inside IS 'those of them that were found damaged by a verification that looked into them: only such a one can find them good';
 
 COMMENT ON TABLE nex_backup.backups IS 'one row for each backup in a repository';
 COMMENT ON COLUMN nex_backup.backups.database IS 'name of the database, LABEL@name on another server; empty for a backup of the globals; config/SET for a set of files';

@@ -80,6 +80,36 @@ $mend->();
 tool_ok([ 'verify', '--repo', $place, @catalogue ], 'mended');
 unlike(status_of("copy in $place"), qr/DAMAGED/, 'no word is left');
 
+# Damage within, which the stored bytes do not show, and of several backups.
+{
+	my $of = query('postgres', 'SELECT id FROM nex_backup.repositories');
+	my $verified = sub {
+		my ($backup, $result, $inside) = @_;
+		query('postgres', "SELECT nex_backup.record('verify', jsonb_build_object('repository', jsonb_build_object('id', '$of', 'location', '$place',"
+			  . " 'host', nex_backup.host_name()), 'database', 'shop', 'backup', '$backup', 'state', 'failed', 'started', clock_timestamp(),"
+			  . " 'result', '$result', 'inside', $inside))");
+	};
+	my $bad = "SELECT array_to_string(bad, ' ') || ', inside ' || array_to_string(bad_inside, ' ') FROM nex_backup.copies WHERE location = '$place'";
+
+	$verified->($first, 'failed', 'true');
+	$verified->($second, 'failed', 'false');
+	is(query('postgres', $bad), "shop/$second shop/$first, inside shop/$first", 'all that are damaged are known');
+	like(status_of("copy in $place"), qr{^critical\|.*shop/$second and 1 other backup ARE DAMAGED there}, 'and counted');
+	like(query('postgres', "SELECT result FROM nex_backup_verify('shop/$first', '$place')"), qr/^failed/, 'good stored bytes are no proof');
+	$verified->($first, 'ok', 'false');
+	is(query('postgres', "SELECT result FROM nex_backup_verify('shop/$second', '$place')"), 'ok', 'but of what they had shown');
+	is(query('postgres', $bad), "shop/$first, inside shop/$first", 'the damage within is still known');
+	$verified->($first, 'ok', 'true');
+	is(query('postgres', $bad), ', inside ', 'until a look inside finds none');
+	$verified->($third, 'failed', 'true');
+	tool_ok([ 'expire', '--repo', $place, '--keep-daily', 0, '--keep-weekly', 0, '--keep-minimum', 1, 'shop', @catalogue ], 'expired there');
+	is(query('postgres', $bad), "shop/$third, inside shop/$third", 'of one that is there');
+	$verified->($second, 'failed', 'true');
+	tool_ok([ 'expire', '--repo', $place, 'shop', @catalogue ], 'expired again');
+	is(query('postgres', $bad), "shop/$third, inside shop/$third", 'what is not there any more is forgotten');
+	$verified->($third, 'ok', 'true');
+}
+
 # A copy that no command has made stays one, too, while the repository is there.
 system('cp', '-a', $repo, $other) == 0 or die 'cp';
 back_up($other);

@@ -23,7 +23,7 @@ AS $$
 	SELECT EXISTS (SELECT FROM nex_backup.backups b WHERE b.repository = $1)
 		AND d.seen !~ '^(NOT THERE|another repository)'
 		AND (d.seen = 'readable by the server' OR EXISTS (SELECT FROM nex_backup.copies c
-			WHERE c.repository = $1 AND c.location = rtrim($2, '/') AND c.host = nex_backup.copy_host($2, $3)))
+			WHERE c.repository = $1 AND c.location = nex_backup.trimmed_location($2) AND c.host = nex_backup.copy_host($2, $3)))
 	FROM nex_backup.gated_repository_state($1) s, LATERAL (SELECT coalesce(s.detail, '') AS seen) d
 $$;
 
@@ -36,7 +36,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
-	place CONSTANT text := coalesce(nullif(rtrim($2, '/'), ''), '/');
+	place CONSTANT text := nex_backup.trimmed_location($2);
 	machine CONSTANT text := nex_backup.copy_host($2, $3);
 	made timestamptz;
 BEGIN
@@ -64,18 +64,47 @@ BEGIN
 END
 $$;
 
--- Record the verification of a backup in a copy.  bad is the one that was found damaged last, until it is found good.
+-- Is a backup known to be damaged inside, in this copy?
+CREATE OR REPLACE FUNCTION nex_backup.copy_is_bad_inside(repository text, location text, host text, database text, id text)
+RETURNS bool
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT EXISTS (SELECT FROM nex_backup.copies c
+		WHERE c.repository = $1 AND c.location = nex_backup.trimmed_location($2) AND c.host = nex_backup.copy_host($2, $3)
+			AND nex_backup.backup_text($4, $5) = ANY (c.bad_inside))
+$$;
+
+-- Record the verification of a backup in a copy.  As in note_verification(), one that did not look into it says nothing of
+-- the damage that another one has found there.
 CREATE OR REPLACE FUNCTION nex_backup.note_copy_verified(repository text, location text, host text, database text, id text,
-	at timestamptz, good bool)
+	at timestamptz, good bool, inside bool)
 RETURNS void
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	UPDATE nex_backup.copies c
 	SET verified = greatest($6, c.verified), last_seen = now(),
-		bad = CASE WHEN NOT $7 THEN n.name WHEN c.bad IS DISTINCT FROM n.name THEN c.bad END
-	FROM (SELECT format('%s/%s', CASE $4 WHEN '' THEN 'globals' ELSE $4 END, $5) AS name) n
-	WHERE c.repository = $1 AND c.location = rtrim($2, '/') AND c.host = nex_backup.copy_host($2, $3)
+		bad = (ARRAY(SELECT n.name WHERE NOT $7 OR n.known) || array_remove(c.bad, n.name))[:1000],
+		bad_inside = (ARRAY(SELECT n.name WHERE NOT $7 AND $8 OR n.known) || array_remove(c.bad_inside, n.name))[:1000]
+	FROM (SELECT nex_backup.backup_text($4, $5) AS name,
+			nex_backup.copy_is_bad_inside($1, $2, $3, $4, $5) AND $8 IS NOT TRUE AS known) n
+	WHERE c.repository = $1 AND c.location = nex_backup.trimmed_location($2) AND c.host = nex_backup.copy_host($2, $3)
+$$;
+
+-- Forget what was found damaged in a copy and is not there any more, by a list of all backups that are.
+CREATE OR REPLACE FUNCTION nex_backup.note_copy_present(repository text, location text, host text, present jsonb)
+RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	UPDATE nex_backup.copies c
+	SET bad = ARRAY(SELECT w.name FROM unnest(c.bad) WITH ORDINALITY w (name, place) WHERE w.name = ANY (l.names) ORDER BY w.place),
+		bad_inside = ARRAY(SELECT w.name FROM unnest(c.bad_inside) WITH ORDINALITY w (name, place) WHERE w.name = ANY (l.names) ORDER BY w.place)
+	FROM (SELECT coalesce(array_agg(nex_backup.backup_text(b.database, b.id)), '{}') AS names
+		FROM nex_backup.present_backups($4) b) l
+	WHERE c.repository = $1 AND c.location = nex_backup.trimmed_location($2) AND c.host = nex_backup.copy_host($2, $3)
+		AND c.bad <> '{}'
 $$;
 
 -- Is this where a job copies to?
@@ -84,7 +113,7 @@ RETURNS bool
 LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT coalesce($1 ->> 'to' = $2.name OR rtrim($1 ->> 'to', '/') = $2.location, false)
+	SELECT coalesce($1 ->> 'to' = $2.name OR nex_backup.trimmed_location($1 ->> 'to') = $2.location, false)
 $$;
 
 -- The oldest backup that a job should have copied by now: its schedule came twice since the backup, and there was no copy.
@@ -123,12 +152,13 @@ AS $$
 	FROM known d GROUP BY d.repository, d.original
 	UNION ALL
 	SELECT d.original || ' copy ' || d.location, 'copy in ' || d.location,
-		CASE WHEN d.bad IS NOT NULL THEN 'critical' WHEN d.late IS NOT NULL THEN 'warning' ELSE 'ok' END,
+		CASE WHEN d.bad <> '{}' THEN 'critical' WHEN d.late IS NOT NULL THEN 'warning' ELSE 'ok' END,
 		concat_ws(', ', 'on ' || nullif(d.host, ''), CASE WHEN d.copied IS NULL THEN 'no copy ended well yet'
 				ELSE 'copied ' || nex_backup.age_text(d.copied) END,
 			CASE WHEN d.late IS NOT NULL THEN 'LACKS a backup of ' || nex_backup.age_text(d.late) END,
 			'newest backup ' || d.newest,
-			d.bad || ' IS DAMAGED there',
+			d.bad[1] || CASE cardinality(d.bad) WHEN 1 THEN ' IS DAMAGED there'
+				ELSE format(' and %s ARE DAMAGED there', nex_backup.count_text(cardinality(d.bad) - 1, 'other backup')) END,
 			CASE WHEN d.verified IS NULL THEN 'never verified there' ELSE 'verified ' || nex_backup.age_text(d.verified) END)
 	FROM known d
 	UNION ALL

@@ -384,12 +384,12 @@ BEGIN
 			PERFORM nex_backup.note_copy(repository, location, host, NULL, NULL, backup, vouched);
 		ELSIF event = 'verify' AND backup IS NOT NULL AND payload ? 'result' THEN
 			PERFORM nex_backup.note_copy_verified(repository, location, host, owner, backup, coalesce(finished, now()),
-				payload ->> 'result' = 'ok');
+				payload ->> 'result' = 'ok', (payload ->> 'inside')::bool);
 		END IF;
 	ELSIF event = 'backup' AND state = 'succeeded' AND mine THEN
 		-- What was a copy has become the repository.
 		DELETE FROM nex_backup.copies c
-		WHERE c.repository = me.repository AND c.location = rtrim(me.location, '/')
+		WHERE c.repository = me.repository AND c.location = nex_backup.trimmed_location(me.location)
 			AND c.host = nex_backup.copy_host(me.location, me.host);
 	END IF;
 	-- Where the repository is, there is no copy of it; and a place is one when a backup is there.
@@ -412,8 +412,12 @@ BEGIN
 			AND b.database = nex_backup.reported_owner(nex_backup.manifest_text(removed -> 'database'), payload ->> 'set')
 			AND b.id = removed ->> 'backup';
 	END IF;
-	IF mine AND NOT of_copy AND jsonb_typeof(present) = 'array' THEN
-		PERFORM nex_backup.note_present(repository, present);
+	IF mine AND jsonb_typeof(present) = 'array' THEN
+		IF of_copy THEN
+			PERFORM nex_backup.note_copy_present(repository, location, host, present);
+		ELSE
+			PERFORM nex_backup.note_present(repository, present);
+		END IF;
 	END IF;
 EXCEPTION WHEN lock_not_available THEN
 	PERFORM nex_backup.raise_locked(location);

@@ -151,6 +151,19 @@ AS $$
 	SELECT nex_backup.note_repository($1, $2, $3, true, nex_backup.role_of_call())
 $$;
 
+-- The backups in a list that a report has of all that are there.  A database of main that is called like one of another
+-- server has two names here.
+CREATE OR REPLACE FUNCTION nex_backup.present_backups(present jsonb, OUT database text, OUT id text, OUT of_set bool)
+RETURNS SETOF record
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT DISTINCT n.name, i.id, o ? 'set'
+	FROM jsonb_array_elements($1) o, jsonb_array_elements_text(o -> 'backups') i (id),
+		nex_backup.reported_owner(nex_backup.manifest_text(o -> 'database'), o ->> 'set') d (name),
+		LATERAL unnest(ARRAY[d.name, CASE WHEN d.name ~ '^[A-Za-z0-9_-]{1,32}@' THEN 'main@' || d.name END]) n (name)
+$$;
+
 -- Compare with a list of all backups of a repository.  A backup made meanwhile may not be in the list; if it is
 -- marked as gone, the next list corrects that.  Versions before 0.3.0 list no sets of files: a list without any says
 -- nothing of them.
@@ -159,12 +172,8 @@ RETURNS void
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	WITH listed AS (
-		-- A database of main that is called like one of another server has two names here.
-		SELECT DISTINCT n.name AS database, i.id, o ? 'set' AS of_set
-		FROM jsonb_array_elements($2) o, jsonb_array_elements_text(o -> 'backups') i (id),
-			nex_backup.reported_owner(nex_backup.manifest_text(o -> 'database'), o ->> 'set') d (name),
-			LATERAL unnest(ARRAY[d.name, CASE WHEN d.name ~ '^[A-Za-z0-9_-]{1,32}@' THEN 'main@' || d.name END]) n (name)
+	WITH listed AS MATERIALIZED (
+		SELECT p.database, p.id, p.of_set FROM nex_backup.present_backups($2) p
 	)
 	UPDATE nex_backup.backups b
 	SET gone = CASE WHEN s.missing THEN clock_timestamp() END

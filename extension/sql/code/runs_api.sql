@@ -216,7 +216,7 @@ AS $$
 #variable_conflict use_column
 <<me>>
 DECLARE
-	location text := rtrim(repository, '/');
+	location text := nex_backup.trimmed_location(repository);
 	has_backups bool := false;
 	ended record;
 BEGIN

@@ -135,7 +135,7 @@ AS $$
 #variable_conflict use_column
 <<me>>
 DECLARE
-	location text := rtrim(repository, '/');
+	location text := nex_backup.trimmed_location(repository);
 	repository_id text;
 	entry record;
 	seen text[] := '{}';

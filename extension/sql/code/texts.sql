@@ -69,6 +69,24 @@ AS $$
 	FROM (SELECT CASE WHEN isfinite(at) THEN extract(epoch FROM now()) - extract(epoch FROM at) END AS seconds) s
 $$;
 
+-- A location without slashes at its end.
+CREATE OR REPLACE FUNCTION nex_backup.trimmed_location(location text)
+RETURNS text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT CASE WHEN $1 ~ '^/+$' THEN '/' ELSE rtrim($1, '/') END
+$$;
+
+-- "invoices/20261123T020000Z", "globals/20261123T020000Z"
+CREATE OR REPLACE FUNCTION nex_backup.backup_text(database text, id text)
+RETURNS text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT format('%s/%s', CASE $1 WHEN '' THEN 'globals' ELSE $1 END, $2)
+$$;
+
 -- "backup of invoices", "globals", "verify of globals", "backup of files of set etc"
 CREATE OR REPLACE FUNCTION nex_backup.owner_text(what text, database text)
 RETURNS text

@@ -25,7 +25,7 @@ DECLARE
 BEGIN
 	named := substring($1 from '/([0-9]{8}T[0-9]{6}Z(?:-[0-9]+)?)$');
 	database := left($1, length($1) - coalesce(length(named) + 1, 0));
-	location := rtrim($2, '/');
+	location := nex_backup.trimmed_location($2);
 	IF location IS NOT NULL THEN
 		PERFORM nex_backup.check_answers(location);
 	END IF;
@@ -145,7 +145,7 @@ DECLARE
 	unseen int8 := 0;
 	first_unseen text;
 	of_copy bool;
-	known_inside timestamptz;
+	known_inside bool;
 	-- This many are listed; of the others, the number.
 	most CONSTANT int4 := 1000;
 BEGIN
@@ -226,15 +226,15 @@ BEGIN
 		-- expire removes the manifest first; then missing objects are not damage.
 		IF cardinality(bad) > 0 AND EXISTS (SELECT FROM nex_backup.read_sealed(place.location, path || '.json') f
 			WHERE f.problem = 'is missing') THEN
-			RAISE EXCEPTION 'backup "%/%" was removed while it was verified',
-				CASE place.database WHEN '' THEN 'globals' ELSE place.database END, place.id
+			RAISE EXCEPTION 'backup "%" was removed while it was verified',
+				nex_backup.backup_text(place.database, place.id)
 				USING ERRCODE = 'undefined_object';
 		END IF;
 	END IF;
 
 	-- That is not damage: nothing is recorded, unless other files are damaged.
 	IF unseen > 0 AND wrong = 0 THEN
-		RAISE EXCEPTION 'backup "%/%" could not be verified', CASE place.database WHEN '' THEN 'globals' ELSE place.database END, place.id
+		RAISE EXCEPTION 'backup "%" could not be verified', nex_backup.backup_text(place.database, place.id)
 			USING ERRCODE = 'object_not_in_prerequisite_state',
 				DETAIL = format('%s of its files could not be looked at. %s', unseen, first_unseen),
 				HINT = 'No file is known to be damaged. Run "nex_backup verify" as the user whose repository it is, or let the server read it.';
@@ -248,19 +248,20 @@ BEGIN
 	-- A result about a copy says nothing about the repository, nor the other way round.
 	of_copy := nex_backup.is_copy(place.repository_id, place.location, nex_backup.host_name(),
 		(SELECT f.mark FROM nex_backup.file_mark(place.location, 'nex_backup.json') f), true);
-	SELECT b.verified INTO known_inside FROM nex_backup.backups b
-	WHERE b.repository = place.repository_id AND b.database = place.database AND b.id = place.id
-		AND b.verified_inside AND NOT b.verified_ok AND NOT of_copy;
-	result := CASE WHEN wrong = 0 AND known_inside IS NULL THEN 'ok' ELSE 'failed' END;
-	IF known_inside IS NOT NULL AND wrong = 0 THEN
-		RAISE WARNING 'backup "%/%" is still known to be damaged',
-			CASE place.database WHEN '' THEN 'globals' ELSE place.database END, place.id
-			USING DETAIL = format('Its stored bytes are good, but a verification has found damage in what they hold, last at %s.',
-					known_inside),
+	known_inside := CASE WHEN of_copy THEN nex_backup.copy_is_bad_inside(place.repository_id, place.location, nex_backup.host_name(),
+			place.database, place.id)
+		ELSE EXISTS (SELECT FROM nex_backup.backups b
+			WHERE b.repository = place.repository_id AND b.database = place.database AND b.id = place.id
+				AND b.verified_inside AND NOT b.verified_ok) END;
+	result := CASE WHEN wrong = 0 AND NOT known_inside THEN 'ok' ELSE 'failed' END;
+	IF known_inside AND wrong = 0 THEN
+		RAISE WARNING 'backup "%" is still known to be damaged',
+			nex_backup.backup_text(place.database, place.id)
+			USING DETAIL = 'Its stored bytes are good, but a verification that looked into them has found damage.',
 				HINT = 'Run "nex_backup verify" for it, with the key if it is encrypted.';
 	ELSIF wrong > 0 THEN
 		-- The server can only read there, so it cannot note what is damaged for the next backup.
-		RAISE WARNING 'backup "%/%" is damaged', CASE place.database WHEN '' THEN 'globals' ELSE place.database END, place.id
+		RAISE WARNING 'backup "%" is damaged', nex_backup.backup_text(place.database, place.id)
 			USING HINT = 'Run "nex_backup verify" for this repository: then the next backup writes the damaged files again.';
 	END IF;
 	IF current_setting('transaction_read_only')::bool THEN
@@ -269,7 +270,7 @@ BEGIN
 	END IF;
 	IF of_copy THEN
 		PERFORM nex_backup.note_copy_verified(place.repository_id, place.location, nex_backup.host_name(), place.database, place.id,
-			clock_timestamp(), wrong = 0);
+			clock_timestamp(), wrong = 0, false);
 	ELSE
 		PERFORM nex_backup.record_repository(place.repository_id, place.location, nex_backup.host_name());
 		PERFORM nex_backup.note_encryption(place.repository_id, nex_backup.frame_encryption(place.location));

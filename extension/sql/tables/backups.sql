@@ -24,7 +24,8 @@ CREATE TABLE nex_backup.copies (
 	newest text,
 	newest_at timestamptz,
 	verified timestamptz,
-	bad text,
+	bad text[] NOT NULL DEFAULT '{}',
+	bad_inside text[] NOT NULL DEFAULT '{}',
 	last_seen timestamptz NOT NULL DEFAULT now(),
 	PRIMARY KEY (repository, location, host)
 );
