@@ -26,6 +26,9 @@
 #define ARCHIVE_LATE_MINUTES 5
 #define ARCHIVE_LOST_MINUTES 10
 
+/* Expire met somebody at work for so long: a daily one has come three times then. */
+#define IN_USE_LATE_HOURS 46
+
 /* A number of hours as the value of an option. */
 #define NUMBER_TEXT(number) #number
 #define HOURS_TEXT(number) NUMBER_TEXT(number) "h"

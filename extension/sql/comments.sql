@@ -12,6 +12,8 @@ COMMENT ON COLUMN nex_backup.repositories.vouched IS
 COMMENT ON COLUMN nex_backup.repositories.recorded_by IS 'role that reported it first';
 COMMENT ON COLUMN nex_backup.repositories.mark IS
 	'identifies its nex_backup.json: the same wherever the directory is mounted, different in a copy';
+COMMENT ON COLUMN nex_backup.repositories.in_use_since IS
+	'first of the expiries that removed no objects because others were at work there; NULL if the last one could remove them';
 
 COMMENT ON TABLE nex_backup.copies IS 'copies of repositories in other places';
 COMMENT ON COLUMN nex_backup.copies.host IS 'host that a directory is on; empty for a bucket';
@@ -21,6 +23,7 @@ COMMENT ON COLUMN nex_backup.copies.newest IS 'newest backup that is known to be
 COMMENT ON COLUMN nex_backup.copies.verified IS 'when a backup was last verified there';
 COMMENT ON COLUMN nex_backup.copies.bad IS 'backups that were found damaged there, and are there and were not found good since; the one that was found last comes first';
 COMMENT ON COLUMN nex_backup.copies.bad_inside IS 'those of them that were found damaged by a verification that looked into them: only such a one can find them good';
+COMMENT ON COLUMN nex_backup.copies.in_use_since IS 'the same of this place as in nex_backup.repositories';
 
 COMMENT ON TABLE nex_backup.backups IS 'one row for each backup in a repository';
 COMMENT ON COLUMN nex_backup.backups.database IS 'name of the database, LABEL@name on another server; empty for a backup of the globals; config/SET for a set of files';

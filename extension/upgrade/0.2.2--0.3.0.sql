@@ -5,7 +5,8 @@
 -- Builds of 0.2.2, which was not released, may be without some of this.
 ALTER TABLE nex_backup.jobs ADD COLUMN IF NOT EXISTS confirmed_for text;
 ALTER TABLE nex_backup.repositories
-	ADD COLUMN IF NOT EXISTS mark text;
+	ADD COLUMN IF NOT EXISTS mark text,
+	ADD COLUMN IF NOT EXISTS in_use_since timestamptz;
 ALTER TABLE nex_backup.backups ADD COLUMN IF NOT EXISTS gone timestamptz;
 ALTER TABLE nex_backup.runs
 	ADD COLUMN IF NOT EXISTS file_set text GENERATED ALWAYS AS (left(details ->> 'set', 220)) STORED,
@@ -25,6 +26,7 @@ CREATE TABLE IF NOT EXISTS nex_backup.copies (
 	verified timestamptz,
 	bad text[] NOT NULL DEFAULT '{}',
 	bad_inside text[] NOT NULL DEFAULT '{}',
+	in_use_since timestamptz,
 	last_seen timestamptz NOT NULL DEFAULT now(),
 	PRIMARY KEY (repository, location, host)
 );

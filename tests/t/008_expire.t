@@ -88,10 +88,22 @@ tool_ok([ 'verify', '--repo', $repo ], 'the rest is good');
 	my ($code) = tool('expire', '--repo', $repo, '--keep-minimum', 3, '--catalogue', 'none');
 	ok($code == 0 || $code == 4, "expire beside a backup: exit $code");
 	ok(-e $orphan, 'takes no object away');
+	my $note = "$repo/lock/in_use_since";
+	like(read_bytes($note), qr/^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ$/, 'but notes when it first did not');
+	my @again = ('expire', '--repo', $repo, '--keep-minimum', 3, '--catalogue', 'none');
+	my ($again, $said, $warned) = tool(@again);
+	like($said, qr/objects were left alone: the repository is in use, by a backup, copy.*the next expire that begins while none is running removes them/, 'and says so');
+	unlike($warned, qr/no objects were removed/, 'once is no reason to warn');
+	write_bytes($note, '2026-01-02T03:04:05Z');
+	is(tool_json(@again)->{in_use_since}, '2026-01-02T03:04:05Z', 'since when it is so');
+	like((tool(@again))[2], qr/warning: no objects were removed from repository .* in use at each expire since 2026-01-02 03:04:05/, 'each time is one');
+	my ($check) = grep { $_->{name} eq 'expire' } @{ tool_json('doctor', '--repo', $repo, '--no-server')->{checks} };
+	is($check->{status}, 'warning', 'for doctor, too');
 	$release->();
 	is(finish_tool($pid), 0, 'the backup ends well');
 	tool_ok([ 'expire', '--repo', $repo, '--keep-minimum', 3, '--catalogue', 'none' ], 'the next expire');
 	ok(!-e $orphan, 'takes it');
+	ok(!-e $note, 'and forgets the note');
 }
 
 # A damaged manifest: which objects it needs is unknown, so none is removed.

@@ -108,6 +108,23 @@ unlike(status_of("copy in $place"), qr/DAMAGED/, 'no word is left');
 	tool_ok([ 'expire', '--repo', $place, 'shop', @catalogue ], 'expired again');
 	is(query('postgres', $bad), "shop/$third, inside shop/$third", 'what is not there any more is forgotten');
 	$verified->($third, 'ok', 'true');
+
+	# Expire met somebody at work each time.
+	my $expired = sub {
+		my ($where, $since) = @_;
+		query('postgres', "SELECT nex_backup.record('expire', jsonb_build_object('repository', jsonb_build_object('id', '$of', 'location', '$where',"
+			  . " 'host', nex_backup.host_name()), 'database', 'shop', 'state', 'succeeded', 'started', clock_timestamp(), 'in_use_since', $since))");
+	};
+	for my $case ([ $repo, 'repository' ], [ $place, "copy in $place" ])
+	{
+		my ($where, $name) = @$case;
+		$expired->($where, "now() - interval '1 day'");
+		like(status_of($name), qr/^ok/, "$name: a day without a removal");
+		$expired->($where, "now() - interval '3 days'");
+		like(status_of($name), qr/^warning\|.*REMOVES NO OBJECTS: in use at each expire, first 3 days ago/, '... three of them');
+		$expired->($where, "NULL::text");
+		like(status_of($name), qr/^ok/, '... and one');
+	}
 }
 
 # A copy that no command has made stays one, too, while the repository is there.

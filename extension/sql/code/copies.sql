@@ -142,7 +142,8 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	WITH known AS MATERIALIZED (
-		SELECT c.*, r.location AS original, nex_backup.late_copy(c) AS late, c.host <> coalesce(r.host, '') AS off_site
+		SELECT c.*, r.location AS original, nex_backup.late_copy(c) AS late, c.host <> coalesce(r.host, '') AS off_site,
+			nex_backup.in_use_text(c.in_use_since) AS in_use
 		FROM nex_backup.copies c JOIN nex_backup.repositories r ON r.id = c.repository
 	)
 	SELECT d.original || ' copies', 'copies', 'ok',
@@ -152,11 +153,11 @@ AS $$
 	FROM known d GROUP BY d.repository, d.original
 	UNION ALL
 	SELECT d.original || ' copy ' || d.location, 'copy in ' || d.location,
-		CASE WHEN d.bad <> '{}' THEN 'critical' WHEN d.late IS NOT NULL THEN 'warning' ELSE 'ok' END,
+		CASE WHEN d.bad <> '{}' THEN 'critical' WHEN d.late IS NOT NULL OR d.in_use IS NOT NULL THEN 'warning' ELSE 'ok' END,
 		concat_ws(', ', 'on ' || nullif(d.host, ''), CASE WHEN d.copied IS NULL THEN 'no copy ended well yet'
 				ELSE 'copied ' || nex_backup.age_text(d.copied) END,
 			CASE WHEN d.late IS NOT NULL THEN 'LACKS a backup of ' || nex_backup.age_text(d.late) END,
-			'newest backup ' || d.newest,
+			'newest backup ' || d.newest, d.in_use,
 			d.bad[1] || CASE cardinality(d.bad) WHEN 1 THEN ' IS DAMAGED there'
 				ELSE format(' and %s ARE DAMAGED there', nex_backup.count_text(cardinality(d.bad) - 1, 'other backup')) END,
 			CASE WHEN d.verified IS NULL THEN 'never verified there' ELSE 'verified ' || nex_backup.age_text(d.verified) END)

@@ -392,6 +392,9 @@ BEGIN
 		WHERE c.repository = me.repository AND c.location = nex_backup.trimmed_location(me.location)
 			AND c.host = nex_backup.copy_host(me.location, me.host);
 	END IF;
+	IF event = 'expire' AND mine AND payload ? 'in_use_since' THEN
+		PERFORM nex_backup.note_in_use(repository, CASE WHEN of_copy THEN location END, host, (payload ->> 'in_use_since')::timestamptz);
+	END IF;
 	-- Where the repository is, there is no copy of it; and a place is one when a backup is there.
 	IF event = 'copy' AND mine AND (state = 'succeeded' OR payload #>> '{to,newest}' IS NOT NULL)
 		AND nex_backup.is_copy(repository, copied_to, copied_host, payload #>> '{to,mark}', vouched) THEN

@@ -151,6 +151,35 @@ AS $$
 	SELECT nex_backup.note_repository($1, $2, $3, true, nex_backup.role_of_call())
 $$;
 
+-- Record since when a repository, or a copy in this location, was in use at each expire, so that no objects were removed;
+-- NULL: they were.
+CREATE OR REPLACE FUNCTION nex_backup.note_in_use(repository text, copy text, host text, since timestamptz)
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	PERFORM nex_backup.check_times($4);
+	IF $2 IS NULL THEN
+		UPDATE nex_backup.repositories r SET in_use_since = $4 WHERE r.id = $1 AND r.in_use_since IS DISTINCT FROM $4;
+	ELSE
+		UPDATE nex_backup.copies c SET in_use_since = $4
+		WHERE c.repository = $1 AND c.location = nex_backup.trimmed_location($2) AND c.host = nex_backup.copy_host($2, $3)
+			AND c.in_use_since IS DISTINCT FROM $4;
+	END IF;
+END
+$$;
+
+-- That as text, if it has been so for too long; else NULL.
+CREATE OR REPLACE FUNCTION nex_backup.in_use_text(since timestamptz)
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT 'REMOVES NO OBJECTS: in use at each expire, first ' || nex_backup.age_text($1)
+	WHERE $1 < now() - interval '@IN_USE_LATE_HOURS@ hours'
+$$;
+
 -- The backups in a list that a report has of all that are there.  A database of main that is called like one of another
 -- server has two names here.
 CREATE OR REPLACE FUNCTION nex_backup.present_backups(present jsonb, OUT database text, OUT id text, OUT of_set bool)

@@ -145,11 +145,12 @@ BEGIN
 				nex_backup.owner_risk() k (risk)
 			WHERE e.extname = 'nex_backup'
 			UNION ALL
-			SELECT 2, r.location, 'repository', (r.seen).status,
-				concat_ws(', ', r.location || coalesce(' on ' || r.host, ''), (r.seen).detail,
+			SELECT 2, r.location, 'repository', CASE WHEN (r.seen).status = 'ok' AND r.in_use IS NOT NULL THEN 'warning' ELSE (r.seen).status END,
+				concat_ws(', ', r.location || coalesce(' on ' || r.host, ''), (r.seen).detail, r.in_use,
 					nex_backup.count_text(b.backups, 'backup'), pg_size_pretty(b.bytes), r.encryption,
 					'last used ' || nex_backup.age_text(r.last_seen))
-			FROM (SELECT *, nex_backup.repository_state(p.id) AS seen, nex_backup.encryption_text(p) AS encryption
+			FROM (SELECT *, nex_backup.repository_state(p.id) AS seen, nex_backup.encryption_text(p) AS encryption,
+						nex_backup.in_use_text(p.in_use_since) AS in_use
 					FROM nex_backup.repositories p OFFSET 0) r,
 				LATERAL (SELECT count(*) AS backups, coalesce(sum(new_bytes), 0) AS bytes
 					FROM nex_backup.backups WHERE repository = r.id) b

@@ -11,7 +11,8 @@ CREATE TABLE nex_backup.repositories (
 	recipients int4,
 	vouched bool NOT NULL DEFAULT false,
 	recorded_by name,
-	mark text
+	mark text,
+	in_use_since timestamptz
 );
 
 -- Other places of a repository.  host is empty for a bucket.
@@ -26,6 +27,7 @@ CREATE TABLE nex_backup.copies (
 	verified timestamptz,
 	bad text[] NOT NULL DEFAULT '{}',
 	bad_inside text[] NOT NULL DEFAULT '{}',
+	in_use_since timestamptz,
 	last_seen timestamptz NOT NULL DEFAULT now(),
 	PRIMARY KEY (repository, location, host)
 );

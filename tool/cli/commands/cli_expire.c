@@ -69,6 +69,18 @@ print_text(const Settings *settings, const ExpireResult *expiry)
 	fflush(stdout);
 }
 
+/* Since when it is in use at each expire; null: it is not. */
+static json_t *
+in_use_json(const ExpireResult *expiry)
+{
+	char text[32];
+
+	if (expiry->in_use_since == 0)
+		return json_null();
+	utc_time_write((time_t) expiry->in_use_since, text);
+	return json_string(text);
+}
+
 static void
 print_json(const Settings *settings, const Repository *repository, const ExpireResult *expiry)
 {
@@ -100,6 +112,7 @@ print_json(const Settings *settings, const Repository *repository, const ExpireR
 	json_object_set_new(result, "files_waiting", json_count(leftovers->waiting));
 	json_object_set_new(result, "bytes_waiting", json_count(leftovers->waiting_bytes));
 	json_object_set_new(result, "objects_left_alone", json_text(expiry->objects_reason));
+	json_object_set_new(result, "in_use_since", in_use_json(expiry));
 	output_json(result);
 }
 
@@ -133,7 +146,10 @@ record_removed(const Settings *settings, Repository *repository, const ExpireRes
 		json_object_set_new(payload, "bytes_removed",
 							json_count(first == 0 ? expiry->leftovers.bytes[LEFTOVER_OBJECT] : 0));
 		if (first == 0)
+		{
 			catalogue_add_present(payload, repository);
+			json_object_set_new(payload, "in_use_since", in_use_json(expiry));
+		}
 		catalogue_record(settings, EVENT_EXPIRE, &owner->owner, payload);
 		first = i;
 	}

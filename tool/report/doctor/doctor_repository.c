@@ -435,6 +435,20 @@ check_leftovers(Doctor *doctor, const BackupName *names, int count, const StoreL
 		doctor_say(doctor, CHECK_CRITICAL, "leftovers", NULL, "could not read the repository");
 }
 
+/* Has expire met somebody else each time for days? */
+static void
+check_in_use(Doctor *doctor)
+{
+	double since = in_use_since(doctor->repository);
+	char text[UTC_TIME_SIZE];
+
+	if (!in_use_too_long(since))
+		return;
+	utc_time_text(since, text);
+	doctor_say(doctor, CHECK_WARNING, "expire", IN_USE_HINT,
+			   "no objects were removed since %s: the repository was in use at each expire", text);
+}
+
 /* What cannot be looked at, each by its name. */
 static void
 say_unclear(Doctor *doctor)
@@ -474,6 +488,7 @@ doctor_check_repository(Doctor *doctor)
 		check_backups(doctor, names, count);
 		say_unclear(doctor);
 		check_leftovers(doctor, names, count, exclusive, &locking);
+		check_in_use(doctor);
 		doctor_check_restored_files(doctor, names, count);
 		doctor_check_wal(doctor);
 	}

@@ -30,6 +30,7 @@
 #include "memory.h"
 #include "resolve.h"
 #include "unclear.h"
+#include "utc_time.h"
 
 typedef struct Expiry
 {
@@ -321,6 +322,26 @@ lock_exclusive(Expiry *expiry, bool *in_use)
 								  repository->storage->location, result.text);
 }
 
+/* That is so now and then; each time means that the repository only grows. */
+static void
+note_in_use(Expiry *expiry)
+{
+	ExpireResult *result = expiry->result;
+	char since[UTC_TIME_SIZE];
+
+	result->objects_reason =
+		"the repository is in use, by a backup, copy, restore or verification; "
+		"the next expire that begins while none is running removes them";
+	result->in_use_since = in_use_note(expiry->repository);
+	if (!in_use_too_long(result->in_use_since))
+		return;
+	utc_time_text(result->in_use_since, since);
+	log_warning_hint(IN_USE_HINT,
+					 "no objects were removed from repository \"%s\", which has been in use at "
+					 "each expire since %s",
+					 expiry->repository->storage->location, since);
+}
+
 /* Objects and other leftovers.  False (reported) if it must not or cannot be done. */
 static bool
 remove_leftovers(Expiry *expiry)
@@ -338,9 +359,9 @@ remove_leftovers(Expiry *expiry)
 	}
 	if (!expiry->request->dry_run && !lock_exclusive(expiry, &in_use))
 	{
-		expiry->result->objects_reason =
-			in_use ? "the repository is in use; the next expire removes them"
-				   : "the repository cannot be locked (see the error)";
+		expiry->result->objects_reason = "the repository cannot be locked (see the error)";
+		if (in_use)
+			note_in_use(expiry);
 		return in_use;
 	}
 	if (!list_remaining(expiry, &names, &count))

@@ -32,6 +32,8 @@ typedef struct ExpireResult
 	int nremoved;               /* backups removed, or that would be */
 	Leftovers leftovers;        /* removed, or that would be */
 	const char *objects_reason; /* why objects were left alone, or NULL */
+	double in_use_since; /* if they were since the repository is in use: since when at each expire;
+							else 0 */
 } ExpireResult;
 
 /* False (reported) on failure.  expire_result_free() in any case. */

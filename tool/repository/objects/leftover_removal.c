@@ -9,15 +9,74 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "ages.h"
 #include "condemned.h"
 #include "copied_note.h"
 #include "interrupted.h"
 #include "log.h"
 #include "memory.h"
+#include "utc_time.h"
 
 /* How many are removed before it is looked at the lock again. */
 #define BATCH 1000
+
+#define IN_USE_PATH "lock/in_use_since"
+#define MAX_IN_USE_BYTES 100
+
+/* ---- why nothing is removed ---- */
+
+double
+in_use_since(const Repository *repository)
+{
+	double since = -1;
+	Buffer text;
+
+	buffer_init(&text);
+	if (storage_read(repository->storage, IN_USE_PATH, MAX_IN_USE_BYTES, &text).code == STORE_OK)
+	{
+		buffer_append_string(&text, "");
+		text.data[strcspn(text.data, "\n")] = '\0';
+		since = utc_time_read(text.data);
+	}
+	buffer_free(&text);
+	/* Clocks may have been wrong. */
+	return since > 0 && since <= (double) time(NULL) ? since : 0;
+}
+
+double
+in_use_note(const Repository *repository)
+{
+	double since = in_use_since(repository);
+	time_t now = time(NULL);
+	StoreResult result;
+	char text[32];
+
+	if (since > 0)
+		return since;
+	utc_time_write(now, text);
+	result = storage_write(repository->storage, IN_USE_PATH, text, strlen(text));
+	if (result.code != STORE_OK)
+		log_debug("could not write file \"%s/%s\": %s", repository->storage->location, IN_USE_PATH,
+				  result.text);
+	return (double) now;
+}
+
+static void
+forget_in_use(const Repository *repository)
+{
+	if (storage_look(repository->storage, IN_USE_PATH).code != STORE_ABSENT)
+		(void) storage_remove(repository->storage, IN_USE_PATH, false);
+}
+
+bool
+in_use_too_long(double since)
+{
+	return since > 0 && (double) time(NULL) - since > IN_USE_LATE_HOURS * 3600.0;
+}
+
+/* ---- removing ---- */
 
 /* What has become of those that are being removed. */
 typedef struct Removal
@@ -94,5 +153,7 @@ leftovers_remove(Repository *repository, const StoreLock *lock, Leftovers *lefto
 		removal.first += count;
 	}
 	free(paths);
+	if (!removal.failed)
+		forget_in_use(repository);
 	return !removal.failed && !interrupted();
 }

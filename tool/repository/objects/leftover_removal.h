@@ -22,4 +22,22 @@ extern bool leftovers_remove(Repository *repository, const StoreLock *lock, Left
 /* A dry run: keep in the list what leftovers_remove() would remove now.  False: reported. */
 extern bool leftovers_expect(Repository *repository, Leftovers *leftovers);
 
+/*
+ * Something that works each time when expire comes, as a copy over a slow line,
+ * keeps all leftovers, while each expire ends well.  So REPO/lock/in_use_since
+ * says when that was first so; leftovers_remove() forgets it.
+ */
+#define IN_USE_HINT                                                                                \
+	"An expire that begins while no backup, copy, restore or verification works with the "         \
+	"repository removes them: run it at another time."
+
+/* Since when, in seconds since 1970; 0: it is not so. */
+extern double in_use_since(const Repository *repository);
+
+/* It is so again; since when. */
+extern double in_use_note(const Repository *repository);
+
+/* Is that so long ago that it is worth a warning (ages.h)? */
+extern bool in_use_too_long(double since);
+
 #endif /* NEX_LEFTOVER_REMOVAL_H */
