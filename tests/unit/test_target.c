@@ -9,6 +9,8 @@
  */
 #include "scratch.h"
 
+#include <sys/resource.h>
+
 #include "agent_words.h"
 #include "memory.h"
 #include "session_pins.h"
@@ -484,15 +486,47 @@ test_silence(void **state)
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, scratch_create, scratch_destroy)
 
+/* pg_dump follows chains of functions by recursion. */
+static void
+test_stack_of_children(void **state)
+{
+	static const char *const argv[] = {"/bin/sh", "-c", "ulimit -s", NULL};
+	SubprocessResult result;
+	struct rlimit before;
+	struct rlimit after;
+	Buffer output;
+
+	(void) state;
+	assert_int_equal(getrlimit(RLIMIT_STACK, &before), 0);
+	buffer_init(&output);
+	assert_true(subprocess_capture(argv, NULL, &output, &result));
+	assert_int_equal(result.exit_code, 0);
+	if (before.rlim_max >= (rlim_t) 1024 * 1024 * 1024)
+		assert_true(strcmp(output.data, "unlimited\n") == 0 ||
+					strtol(output.data, NULL, 10) >= 1024 * 1024);
+	else
+		assert_int_equal(strtol(output.data, NULL, 10), before.rlim_max / 1024);
+	assert_int_equal(getrlimit(RLIMIT_STACK, &after), 0);
+	assert_int_equal(after.rlim_cur, before.rlim_cur);
+	subprocess_result_free(&result);
+	buffer_free(&output);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_database_of_a_job),     TEST(test_connection_of_a_job),
-		TEST(test_other_words_of_a_job),  TEST(test_host_of_the_settings),
-		TEST(test_child_of_secrets),      TEST(test_child_without),
-		TEST(test_secret_keywords),       TEST(test_written_down),
-		TEST(test_pins_of_newer_servers), TEST(test_silence),
+		TEST(test_database_of_a_job),
+		TEST(test_stack_of_children),
+		TEST(test_connection_of_a_job),
+		TEST(test_other_words_of_a_job),
+		TEST(test_host_of_the_settings),
+		TEST(test_child_of_secrets),
+		TEST(test_child_without),
+		TEST(test_secret_keywords),
+		TEST(test_written_down),
+		TEST(test_pins_of_newer_servers),
+		TEST(test_silence),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

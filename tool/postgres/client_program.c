@@ -7,6 +7,7 @@
  */
 #include "client_program.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,12 @@
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"
+
+/* Its recursion is as deep as the longest chain of objects that depend on each other. */
+#define DEEP_HINT                                                                                  \
+	"The stack may have been too small for a chain of functions or views of which each uses the "  \
+	"one before. Raise the limit (ulimit -s), or find them: SELECT pronamespace::regnamespace, "   \
+	"count(*) FROM pg_proc GROUP BY 1 ORDER BY 2 DESC."
 
 bool
 client_program_check(const char *program, SubprocessResult *result)
@@ -24,7 +31,8 @@ client_program_check(const char *program, SubprocessResult *result)
 	if (stop_requested())
 		return false;
 	if (result->exit_code < 0)
-		return report_error(EXIT_FAILED, result->errors.data, NULL,
+		return report_error(EXIT_FAILED, result->errors.data,
+							result->signal == SIGSEGV ? DEEP_HINT : NULL,
 							"%s was terminated by signal %d", program, result->signal);
 	return report_error(EXIT_FAILED, result->errors.data,
 						connection_limit_hint(result->errors.data), "%s failed with exit code %d",

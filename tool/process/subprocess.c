@@ -17,10 +17,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -113,6 +115,40 @@ static const char *const of_clients[] = {"LC_ALL=", "LANGUAGE=", "AWS_", "AZURE_
 										 "GOOGLE_", "IDENTITY_", NULL};
 static const char *const of_helpers[] = {"LC_ALL=", "LANGUAGE=", NULL};
 
+/*
+ * pg_dump and pg_restore follow dependencies by recursion, and a role that may
+ * create functions can make a chain of them that the usual 8 MB do not suffice
+ * for.  A child has the limit that its parent has at the moment; nothing else
+ * looks at it then.
+ */
+#define CHILD_STACK_BYTES ((rlim_t) 1024 * 1024 * 1024)
+
+static int
+spawn_with_stack(pid_t *pid, const Child *child, const posix_spawn_file_actions_t *actions,
+				 const posix_spawnattr_t *attributes, char *const *environment)
+{
+	static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+	struct rlimit usual;
+	struct rlimit large;
+	bool raised = false;
+	int error;
+
+	pthread_mutex_lock(&mutex);
+	if (!child->bounded && getrlimit(RLIMIT_STACK, &usual) == 0 &&
+		usual.rlim_cur < CHILD_STACK_BYTES)
+	{
+		large = usual;
+		large.rlim_cur = usual.rlim_max < CHILD_STACK_BYTES ? usual.rlim_max : CHILD_STACK_BYTES;
+		raised = setrlimit(RLIMIT_STACK, &large) == 0;
+	}
+	error = posix_spawn(pid, child->argv[0], actions, attributes, (char *const *) child->argv,
+						environment);
+	if (raised)
+		setrlimit(RLIMIT_STACK, &usual);
+	pthread_mutex_unlock(&mutex);
+	return error;
+}
+
 /* Start the child; returns 0 or an errno value. */
 static int
 spawn_child(const Child *child, int out_fd, int error_fd, pid_t *pid)
@@ -147,8 +183,7 @@ spawn_child(const Child *child, int out_fd, int error_fd, pid_t *pid)
 	posix_spawnattr_setpgroup(&attributes, 0);
 	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK |
 											  POSIX_SPAWN_SETSIGDEF);
-	error = posix_spawn(pid, child->argv[0], &actions, &attributes, (char *const *) child->argv,
-						environment.variables);
+	error = spawn_with_stack(pid, child, &actions, &attributes, environment.variables);
 	posix_spawn_file_actions_destroy(&actions);
 	posix_spawnattr_destroy(&attributes);
 	environment_free(&environment);
