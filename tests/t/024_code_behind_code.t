@@ -482,4 +482,14 @@ query('types', 'DROP TYPE lib.span CASCADE');
 my (undef, $brought) = restore('--rows-as=session', '--table', 'app.ind');
 like($brought, qr/^also restored: TYPE lib\.span$/m, 'an index brings the range type whose constructor it calls');
 
+# Views of which each has two ways to the one before: each is looked at once.
+query('types', 'CREATE VIEW joe.a0 AS SELECT 1 AS i; CREATE VIEW joe.b0 AS SELECT 1 AS i');
+query('types', join(';', map { my $n = $_; map { "CREATE VIEW joe.$_$n AS SELECT a.i FROM joe.a@{[$n - 1]} a, joe.b@{[$n - 1]} b" } 'a', 'b' } 1 .. 40));
+query('types', 'CREATE MATERIALIZED VIEW app.wide AS SELECT i FROM joe.a40 WITH NO DATA');
+tool_ok([ 'backup', '--repo', $repo, '-d', 'types', '-q' ], 'a backup of these');
+query('types', 'DROP MATERIALIZED VIEW app.wide');
+my $looking = time;
+restore('--table', 'app.wide');
+cmp_ok(time - $looking, '<', 60, 'their number is no matter');
+
 done_testing();

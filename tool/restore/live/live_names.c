@@ -52,6 +52,7 @@
 #include "session_rights.h"
 #include "settings.h"
 #include "sql_name.h"
+#include "toc_walk.h"
 #include "turn_settings.h"
 #include "type_casts.h"
 
@@ -483,19 +484,28 @@ check_inherited(const LiveNames *live, const TocEntry *entry, const TocEntry *ta
 				const char *column, bool owners)
 {
 	const ArchiveToc *toc = &live->plan->selection->toc;
-	bool good = check_column(live, entry, table, column, owners);
+	const TocEntry *at;
+	bool good = true;
+	TocWalk walk;
 	int d;
 
-	if (table->definition == NULL || strstr(table->definition, "\nINHERITS (") == NULL)
-		return good;
-	for (d = 0; good && d < table->ndepends_on; d++)
+	toc_walk_begin(&walk, toc);
+	toc_walk_add(&walk, table);
+	while (good && (at = toc_walk_next(&walk)) != NULL)
 	{
-		const TocEntry *parent = archive_toc_find(toc, table->depends_on[d]);
+		good = check_column(live, entry, at, column, owners);
+		if (at->definition == NULL || strstr(at->definition, "\nINHERITS (") == NULL)
+			continue;
+		for (d = 0; good && d < at->ndepends_on; d++)
+		{
+			const TocEntry *parent = archive_toc_find(toc, at->depends_on[d]);
 
-		if (parent != NULL && parent->place < table->place && toc_entry_is_table(parent))
-			good = check_parent(live, entry, parent, owners) &&
-				   check_inherited(live, entry, parent, column, owners);
+			if (parent != NULL && parent->place < at->place && toc_entry_is_table(parent) &&
+				toc_walk_add(&walk, parent))
+				good = check_parent(live, entry, parent, owners);
+		}
 	}
+	toc_walk_end(&walk);
 	return good;
 }
 
@@ -654,42 +664,43 @@ live_names_check(const RestorePlan *plan, Connection *connection, const PGresult
  * not asked to compute anything.
  */
 static void
-add_callers(const Selection *selection, const TocEntry *entry, bool *seen, Buffer *array)
+add_callers(const Selection *selection, const TocEntry *entry, Buffer *array)
 {
 	static const char *const functions[] = {"FUNCTION", "AGGREGATE", NULL};
 	static const char *const through[] = {"OPERATOR", "VIEW", NULL};
-	const TocEntry *query = selection_view_query(selection, entry);
+	const TocEntry *at;
+	TocWalk walk;
 	int d;
 
-	if (query != NULL)
-		add_callers(selection, query, seen, array);
-	for (d = 0; d < entry->ndepends_on; d++)
+	toc_walk_begin(&walk, &selection->toc);
+	toc_walk_add(&walk, entry);
+	while ((at = toc_walk_next(&walk)) != NULL)
 	{
-		const TocEntry *used = archive_toc_find(&selection->toc, entry->depends_on[d]);
+		toc_walk_add(&walk, selection_view_query(selection, at));
+		for (d = 0; d < at->ndepends_on; d++)
+		{
+			const TocEntry *used = archive_toc_find(&selection->toc, at->depends_on[d]);
 
-		if (used == NULL || seen[used->place])
-			continue;
-		seen[used->place] = true;
-		if (toc_entry_is_any(used, functions))
-			quote_array_item(array, used->owner);
-		else if (toc_entry_is_any(used, through))
-			add_callers(selection, used, seen, array);
+			if (used != NULL && toc_entry_is_any(used, through))
+				toc_walk_add(&walk, used);
+			else if (toc_walk_skip(&walk, used) && toc_entry_is_any(used, functions))
+				quote_array_item(array, used->owner);
+		}
 	}
+	toc_walk_end(&walk);
 }
 
 /* The roles whose functions a relation may call: its owner, and those of the backup. */
 static char *
 bound_roles(const RestorePlan *plan, const TocEntry *entry)
 {
-	bool *seen = xcalloc((size_t) plan->selection->toc.count + 1, sizeof(bool));
 	Buffer array;
 
 	buffer_init(&array);
 	buffer_append_char(&array, '{');
 	quote_array_item(&array, entry->owner);
-	add_callers(plan->selection, entry, seen, &array);
+	add_callers(plan->selection, entry, &array);
 	buffer_append_char(&array, '}');
-	free(seen);
 	return buffer_detach(&array);
 }
 

@@ -29,6 +29,7 @@
 #include "owner_settings.h"
 #include "part_settings.h"
 #include "settings.h"
+#include "toc_walk.h"
 
 static bool
 is_exclusion(const TocEntry *entry)
@@ -49,12 +50,9 @@ has_name(const TocEntry *entry, const UsedName *name)
 		   (entry->tag[length] == '\0' || entry->tag[length] == '(');
 }
 
-static bool rests_on(const ArchiveToc *toc, const TocEntry *entry, const TocEntry *used,
-					 bool *seen);
-
-/* The same for what the definition names. */
+/* Walk on to what the definition names; true if that is `used`. */
 static bool
-names_rest_on(const ArchiveToc *toc, const TocEntry *entry, const TocEntry *used, bool *seen)
+add_named(TocWalk *walk, const ArchiveToc *toc, const TocEntry *entry, const TocEntry *used)
 {
 	UsedNames names;
 	bool found = false;
@@ -66,63 +64,58 @@ names_rest_on(const ArchiveToc *toc, const TocEntry *entry, const TocEntry *used
 	{
 		for (i = 0; !found && i < toc->count; i++)
 		{
-			const TocEntry *other = &toc->entries[i];
-
-			found = has_name(other, &names.items[n]) &&
-					(other->id == used->id || rests_on(toc, other, used, seen));
+			if (!has_name(&toc->entries[i], &names.items[n]))
+				continue;
+			found = toc->entries[i].id == used->id;
+			toc_walk_add(walk, &toc->entries[i]);
 		}
 	}
 	definition_names_free(&names);
 	return found;
 }
 
-static bool
-rests_on(const ArchiveToc *toc, const TocEntry *entry, const TocEntry *used, bool *seen)
-{
-	int d;
-
-	if (entry == NULL || seen[entry->place])
-		return false;
-	seen[entry->place] = true;
-	for (d = 0; d < entry->ndepends_on; d++)
-	{
-		if (entry->depends_on[d] == used->id ||
-			rests_on(toc, archive_toc_find(toc, entry->depends_on[d]), used, seen))
-			return true;
-	}
-	return is_exclusion(entry) && names_rest_on(toc, entry, used, seen);
-}
-
 bool
 live_code_rests_on(const ArchiveToc *toc, const TocEntry *entry, const TocEntry *used)
 {
-	bool *seen = xcalloc((size_t) toc->count + 1, sizeof(bool));
-	bool found = rests_on(toc, entry, used, seen);
+	const TocEntry *at;
+	bool found = false;
+	TocWalk walk;
+	int d;
 
-	free(seen);
+	toc_walk_begin(&walk, toc);
+	toc_walk_add(&walk, entry);
+	while (!found && (at = toc_walk_next(&walk)) != NULL)
+	{
+		for (d = 0; !found && d < at->ndepends_on; d++)
+		{
+			found = at->depends_on[d] == used->id;
+			toc_walk_add(&walk, archive_toc_find(toc, at->depends_on[d]));
+		}
+		found = found || (is_exclusion(at) && add_named(&walk, toc, at, used));
+	}
+	toc_walk_end(&walk);
 	return found;
 }
 
 /* By the dependencies of the archive: what an exclusion constraint names itself does not count. */
-static void
-mark_resting(const Selection *selection, const TocEntry *used, bool *resting)
-{
-	int i;
-
-	if (used == NULL || resting[used->place])
-		return;
-	resting[used->place] = true;
-	for (i = selection->starts[used->place]; i < selection->starts[used->place + 1]; i++)
-		mark_resting(selection, archive_toc_find(&selection->toc, selection->dependents[i]),
-					 resting);
-}
-
 bool *
 live_code_resting(const Selection *selection, const TocEntry *used)
 {
-	bool *resting = xcalloc((size_t) selection->toc.count + 1, sizeof(bool));
+	const TocEntry *at;
+	bool *resting;
+	TocWalk walk;
+	int i;
 
-	mark_resting(selection, used, resting);
+	toc_walk_begin(&walk, &selection->toc);
+	toc_walk_add(&walk, used);
+	while ((at = toc_walk_next(&walk)) != NULL)
+	{
+		for (i = selection->starts[at->place]; i < selection->starts[at->place + 1]; i++)
+			toc_walk_add(&walk, archive_toc_find(&selection->toc, selection->dependents[i]));
+	}
+	resting = walk.seen;
+	walk.seen = NULL;
+	toc_walk_end(&walk);
 	return resting;
 }
 
@@ -160,7 +153,7 @@ typedef struct Behind
 	const TocEntry *entry;    /* that calls */
 	const TocEntry *function; /* through which, and */
 	const TocEntry *found;    /* what of a third role */
-	bool *seen;               /* by place */
+	TocWalk functions;        /* and what they rest on */
 } Behind;
 
 static bool
@@ -171,34 +164,57 @@ is_trusted(const Behind *behind, const char *owner)
 		   (!behind->plan->settings->owners->no_owner && strcmp(owner, behind->entry->owner) == 0);
 }
 
-/* What `other` rests on; its code is that of `function`, if not NULL. */
+/* What a function rests on, all of which is code that it runs. */
 static void
-look_behind(Behind *behind, const TocEntry *other, const TocEntry *function)
+look_into(Behind *behind, const TocEntry *function)
+{
+	const ArchiveToc *toc = &behind->plan->selection->toc;
+	TocWalk *walk = &behind->functions;
+	const TocEntry *at;
+	int d;
+
+	toc_walk_add(walk, function);
+	while (behind->found == NULL && (at = toc_walk_next(walk)) != NULL)
+	{
+		for (d = 0; d < at->ndepends_on; d++)
+		{
+			const TocEntry *next = archive_toc_find(toc, at->depends_on[d]);
+
+			if (!toc_walk_add(walk, next) || !toc_entry_is_any(next, meets) ||
+				is_trusted(behind, next->owner) || strcmp(next->owner, function->owner) == 0)
+				continue;
+			behind->function = function;
+			behind->found = next;
+			break;
+		}
+	}
+}
+
+/* The functions that an entry calls, by way of views, too. */
+static void
+look_behind(Behind *behind, const TocEntry *entry)
 {
 	static const char *const through[] = {"VIEW", "MATERIALIZED VIEW", NULL};
 	const ArchiveToc *toc = &behind->plan->selection->toc;
+	const TocEntry *at;
+	TocWalk views;
 	int d;
 
-	for (d = 0; behind->found == NULL && d < other->ndepends_on; d++)
+	toc_walk_begin(&views, toc);
+	toc_walk_add(&views, entry);
+	while ((at = toc_walk_next(&views)) != NULL)
 	{
-		const TocEntry *next = archive_toc_find(toc, other->depends_on[d]);
+		for (d = 0; behind->found == NULL && d < at->ndepends_on; d++)
+		{
+			const TocEntry *next = archive_toc_find(toc, at->depends_on[d]);
 
-		if (next == NULL || behind->seen[next->place])
-			continue;
-		if (function != NULL && toc_entry_is_any(next, meets) && !is_trusted(behind, next->owner) &&
-			strcmp(next->owner, function->owner) != 0)
-		{
-			behind->function = function;
-			behind->found = next;
+			if (next != NULL && toc_entry_is_any(next, callable))
+				look_into(behind, next);
+			else if (next != NULL && toc_entry_is_any(next, through))
+				toc_walk_add(&views, next);
 		}
-		else if (function != NULL || toc_entry_is_any(next, callable))
-		{
-			behind->seen[next->place] = true;
-			look_behind(behind, next, function != NULL ? function : next);
-		}
-		else if (toc_entry_is_any(next, through))
-			look_behind(behind, next, NULL);
 	}
+	toc_walk_end(&views);
 }
 
 /* The functions that an exclusion constraint names. */
@@ -217,7 +233,7 @@ look_behind_names(Behind *behind, const TocEntry *entry)
 		{
 			if (has_name(&toc->entries[i], &names.items[n]) &&
 				toc_entry_is_any(&toc->entries[i], callable))
-				look_behind(behind, &toc->entries[i], &toc->entries[i]);
+				look_into(behind, &toc->entries[i]);
 		}
 	}
 	definition_names_free(&names);
@@ -259,7 +275,7 @@ bool
 live_rests_check(const RestorePlan *plan, const PGresult *superusers)
 {
 	const Selection *selection = plan->selection;
-	Behind behind = {plan, superusers, NULL, NULL, NULL, NULL};
+	Behind behind = {.plan = plan, .superusers = superusers};
 	uint32_t i;
 
 	for (i = 0; behind.found == NULL && i < selection->toc.count; i++)
@@ -269,11 +285,11 @@ live_rests_check(const RestorePlan *plan, const PGresult *superusers)
 		if (!selection_includes(selection, entry) || !calls(plan, entry))
 			continue;
 		behind.entry = entry;
-		behind.seen = xcalloc((size_t) selection->toc.count + 1, sizeof(bool));
-		look_behind(&behind, entry, NULL);
+		toc_walk_begin(&behind.functions, &selection->toc);
+		look_behind(&behind, entry);
 		if (is_exclusion(entry))
 			look_behind_names(&behind, entry);
-		free(behind.seen);
+		toc_walk_end(&behind.functions);
 	}
 	return behind.found == NULL || refuse(&behind);
 }

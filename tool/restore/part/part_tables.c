@@ -20,6 +20,7 @@
 #include "part_lists.h"
 #include "quote.h"
 #include "sql_name.h"
+#include "toc_walk.h"
 
 static const TocEntry *
 find_table(const ArchiveToc *toc, const char *schema, const char *name)
@@ -153,21 +154,34 @@ static bool
 is_below(const PartTables *tables, const TocEntry *table, const TocEntry *above)
 {
 	const ArchiveToc *toc = &tables->plan->selection->toc;
+	const TocEntry *at;
+	bool found = false;
+	TocWalk walk;
 	int d;
 
-	if (table == above)
-		return true;
-	if (tables->above[table->place] != NULL)
-		return is_below(tables, tables->above[table->place], above);
-	for (d = 0; part_tables_inherits(table) && d < table->ndepends_on; d++)
+	while (table != above && tables->above[table->place] != NULL)
+		table = tables->above[table->place];
+	if (table == above || !part_tables_inherits(table))
+		return table == above;
+	toc_walk_begin(&walk, toc);
+	toc_walk_add(&walk, table);
+	while (!found && (at = toc_walk_next(&walk)) != NULL)
 	{
-		const TocEntry *parent = archive_toc_find(toc, table->depends_on[d]);
+		found = at == above;
+		if (tables->above[at->place] != NULL)
+			toc_walk_add(&walk, tables->above[at->place]);
+		for (d = 0;
+			 tables->above[at->place] == NULL && part_tables_inherits(at) && d < at->ndepends_on;
+			 d++)
+		{
+			const TocEntry *parent = archive_toc_find(toc, at->depends_on[d]);
 
-		if (parent != NULL && toc_entry_is_table(parent) && parent->place < table->place &&
-			is_below(tables, parent, above))
-			return true;
+			if (parent != NULL && toc_entry_is_table(parent) && parent->place < at->place)
+				toc_walk_add(&walk, parent);
+		}
 	}
-	return false;
+	toc_walk_end(&walk);
+	return found;
 }
 
 bool
