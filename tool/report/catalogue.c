@@ -175,14 +175,26 @@ catalogue_payload(const Repository *repository, const Owner *owner, const char *
 	return payload;
 }
 
+/* Is there one to be told, as far as the settings say? */
+static bool
+is_wanted(const Settings *settings)
+{
+	return settings->general->catalogue == NULL ||
+		   strcmp(settings->general->catalogue, "none") != 0;
+}
+
 void
-catalogue_add_present(json_t *payload, Repository *repository)
+catalogue_add_present(const Settings *settings, json_t *payload, Repository *repository)
 {
 	BackupName *names = NULL;
-	json_t *present = json_array();
+	json_t *present;
 	json_t *ids = NULL;
 	int count = 0;
 	int i;
+
+	if (!is_wanted(settings))
+		return;
+	present = json_array();
 
 	if (!repository_list(repository, NULL, &names, &count))
 		count = -1;
@@ -599,7 +611,7 @@ catalogue_record(const Settings *settings, CatalogueEvent event, const Owner *ow
 	connection.force_password = false;
 	quiet.connection = &connection;
 
-	if (settings->general->catalogue == NULL || strcmp(settings->general->catalogue, "none") != 0)
+	if (is_wanted(settings))
 	{
 		stop_clear();
 		record_anywhere(&quiet, event, database, payload);

@@ -50,7 +50,8 @@ extern json_t *catalogue_database(const Owner *owner);
 
 /* That these are all backups that the repository holds, so that the others are gone, where it can
  * be told. */
-extern void catalogue_add_present(json_t *payload, Repository *repository);
+extern void catalogue_add_present(const Settings *settings, json_t *payload,
+								  Repository *repository);
 
 /* Where a copy went. */
 typedef struct CataloguePlace

@@ -21,6 +21,12 @@ static const char *const trees[] = {"backups", "globals", "config", "servers", "
 
 #define TREES (sizeof(trees) / sizeof(trees[0]))
 
+/*
+ * Directories of this program that hold no backups.  Looking for moved ones there would cost some
+ * requests for each directory of leases, of every command.
+ */
+static const char *const own[] = {"lock/", "damaged/"};
+
 /* How far below a renamed tree manifests may lie: servers/LABEL/backups/DATABASE/ID.json. */
 #define DEEPEST_MANIFEST 4
 
@@ -103,6 +109,12 @@ is_tree(const char *name, size_t length)
 	return false;
 }
 
+static bool
+is_own(const char *name)
+{
+	return strcmp(name, own[0]) == 0 || strcmp(name, own[1]) == 0;
+}
+
 /* The directory that is looked at. */
 typedef struct Place
 {
@@ -162,7 +174,7 @@ visit_top(const char *name, void *argument)
 	}
 	else if (is_directory && strcmp(name, "wal/") == 0)
 		look_at_wal(repository);
-	else if (is_directory && !is_tree(name, length))
+	else if (is_directory && !is_tree(name, length) && !is_own(name))
 	{
 		path = xasprintf("%.*s", (int) length, name);
 		if (holds_manifests(repository, path, 1))

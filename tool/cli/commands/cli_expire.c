@@ -147,7 +147,7 @@ record_removed(const Settings *settings, Repository *repository, const ExpireRes
 							json_count(first == 0 ? expiry->leftovers.bytes[LEFTOVER_OBJECT] : 0));
 		if (first == 0)
 		{
-			catalogue_add_present(payload, repository);
+			catalogue_add_present(settings, payload, repository);
 			json_object_set_new(payload, "in_use_since", in_use_json(expiry));
 		}
 		catalogue_record(settings, EVENT_EXPIRE, &owner->owner, payload);

@@ -218,7 +218,7 @@ record_proved(const Run *run, const VerifiedBackup *result)
 	/* Who verifies all of them has listed them all. */
 	if (run->nbackups == 1 && run->settings->general->narguments == 0 &&
 		!repository_has_others(run->repository))
-		catalogue_add_present(payload, run->repository);
+		catalogue_add_present(run->settings, payload, run->repository);
 	catalogue_record(run->settings, EVENT_VERIFY, &result->name->owner, payload);
 }
 

@@ -46,7 +46,7 @@ backup_attempt_record(const Settings *settings, Repository *repository,
 		/* An interrupt that came too late to prevent it does not undo it. */
 		json_object_set_new(payload, "state", json_string("succeeded"));
 		catalogue_add_manifest(payload, manifest);
-		catalogue_add_present(payload, repository);
+		catalogue_add_present(settings, payload, repository);
 	}
 	catalogue_record(settings, EVENT_BACKUP, &owner, payload);
 }
