@@ -32,7 +32,7 @@
 #include "wal_ready.h"
 
 /* So much of files that are read, and not stored yet, is in memory; one always is. */
-#define MAX_LOADED_BYTES (128 * 1024 * 1024)
+#define MAX_LOADED_BYTES (96 * 1024 * 1024)
 
 /* Names that are made durable together. */
 #define MAX_GROUP 8
