@@ -73,6 +73,7 @@ COMMENT ON TABLE nex_backup.alarms IS 'failures, recoveries and missed runs to r
 
 COMMENT ON VIEW nex_backup.verifications IS 'every verification, by the tool or in the server';
 COMMENT ON VIEW nex_backup.places IS 'where repositories are, and their copies';
+COMMENT ON VIEW nex_backup.archive IS 'whether the WAL of this server is archived, and what waits';
 COMMENT ON VIEW nex_backup.executors IS 'leader in the server and agents, and when each was last seen';
 COMMENT ON VIEW nex_backup.connections IS
 	'connections of the tool to this server: what they are doing, how old their snapshots are, and how many sessions wait behind their locks';

@@ -92,3 +92,10 @@ CREATE OR REPLACE VIEW nex_backup.places AS
 	UNION ALL
 	SELECT c.repository, 'copy', c.location, nullif(c.host, ''), c.name, c.copied, c.newest, c.verified
 	FROM nex_backup.copies c;
+
+-- No row if nothing is to be archived.
+CREATE OR REPLACE VIEW nex_backup.archive AS
+	SELECT ('x' || left(coalesce(a.last_archived, a.last_failed), 8))::bit(32)::int8 AS timeline, a.last_archived, a.last_time,
+		a.ready_files, a.ready_bytes, a.waiting_since, a.last_failed, a.last_failed_time, a.is_failing
+	FROM nex_backup.archive_state() a
+	WHERE a.mode <> 'off';

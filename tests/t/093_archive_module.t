@@ -77,6 +77,14 @@ my $last = archived('more');
 is(is_whole('more', $repo)->{last}, $last, 'up to the last one');
 is(helper(), $helper, 'by the same process');
 
+# The status of the extension says how it goes, to whoever may monitor.
+on('CREATE EXTENSION nex_backup');
+on('CREATE ROLE watcher; GRANT pg_monitor TO watcher');
+sub status { return on(q{SET ROLE watcher; SELECT status || ' ' || detail FROM nex_backup_status() WHERE name = 'archive'}) }
+archived('with the extension');
+like(status(), qr/^ok [0-9A-F]{24} was archived just now$/, 'status: all is archived');
+is(on('SET ROLE watcher; SELECT timeline, ready_files, is_failing FROM nex_backup.archive'), '1|0|f', 'and the view');
+
 # ------------------------------------------------ the same again, and something else
 
 sub offer_again { my ($name) = @_; rename(status_directory() . "/$name.done", status_directory() . "/$name.ready") or die; return }
@@ -101,6 +109,9 @@ like(server_log(), qr/archiver: HINT:  Two servers write the same timeline/, 'an
 ok(!is_done($last), 'it is not archived');
 ok(wait_until(sub { server_log() =~ /archiving write-ahead log file "$last" failed too many times/ }), 'the server tries again');
 is(scalar(() = server_log() =~ /could not archive "$last" by/g), 1, 'which is said once');
+like(status(), qr/^warning .*, 2 files \(2048 kB\) to be archived, the first since .*, $last could not be archived just now; the server's log says why$/, 'status: it fails');
+utime time, time - 60 * 11, status_directory() . "/$last.ready" or die;
+like(status(), qr/^critical /, 'for more than ten minutes');
 my $next = (status_files('ready'))[1];
 ok($next && !grep({ /\Q$next\E-/ } all_files("$repo/wal")), 'what comes after it is not stored before it');
 write_bytes($path, $good);

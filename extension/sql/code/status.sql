@@ -236,6 +236,15 @@ BEGIN
 						nex_backup.age_text(max(p.created))) END
 			FROM nex_backup.restore_points p
 			UNION ALL
+			SELECT 6, 'wal', 'archive',
+				CASE WHEN a.waiting_since < now() - interval '@ARCHIVE_LOST_MINUTES@ minutes' THEN 'critical'
+					WHEN a.is_failing OR a.waiting_since < now() - interval '@ARCHIVE_LATE_MINUTES@ minutes' THEN 'warning' ELSE 'ok' END,
+				nex_backup.archive_text(CASE WHEN a.ready_files > 0 THEN format('%s (%s) to be archived, the first since %s',
+						nex_backup.count_text(a.ready_files, 'file'), pg_size_pretty(a.ready_bytes), a.waiting_since) END,
+					a.last_archived, a.last_time, CASE WHEN a.is_failing THEN a.last_failed END, a.last_failed_time)
+			FROM nex_backup.archive_state() a
+			WHERE a.mode <> 'off'
+			UNION ALL
 			SELECT s.place, s.key, s.name, s.status, s.detail FROM nex_backup.scheduler_status() s
 		) c
 		ORDER BY c.place, c.key;

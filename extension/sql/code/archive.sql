@@ -1,0 +1,40 @@
+--
+-- Whether the WAL of this server is archived, by whatever archives it.
+--
+
+-- What waits is counted in pg_wal: what the server counts itself leaves out an archive_command that is not found, or that a
+-- signal ended.  No row of interest (mode "off") if nothing is to be archived.
+CREATE OR REPLACE FUNCTION nex_backup.archive_state(OUT mode text, OUT last_archived text, OUT last_time timestamptz,
+	OUT ready_files int8, OUT ready_bytes int8, OUT waiting_since timestamptz, OUT last_failed text, OUT last_failed_time timestamptz,
+	OUT is_failing bool)
+RETURNS record
+AS 'MODULE_PATHNAME', 'nex_backup_owner_entry'
+LANGUAGE C STABLE;
+
+CREATE OR REPLACE FUNCTION nex_backup.gated_archive_state(OUT mode text, OUT last_archived text, OUT last_time timestamptz,
+	OUT ready_files int8, OUT ready_bytes int8, OUT waiting_since timestamptz, OUT last_failed text, OUT last_failed_time timestamptz,
+	OUT is_failing bool)
+RETURNS record
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT current_setting('archive_mode'), s.last_archived_wal, s.last_archived_time, w.files, w.bytes, w.since, s.last_failed_wal,
+		s.last_failed_time, s.last_failed_time IS NOT NULL AND s.last_failed_time > coalesce(s.last_archived_time, '-infinity')
+	FROM pg_stat_archiver s,
+		LATERAL (SELECT count(*) AS files, min(f.modification) AS since,
+				count(*) FILTER (WHERE f.name ~ '^[0-9A-F]{24}[.]') * pg_size_bytes(current_setting('wal_segment_size')) AS bytes
+			FROM pg_ls_archive_statusdir() f WHERE f.name ~ '[.]ready$') w
+$$;
+
+-- The row of the status.
+CREATE OR REPLACE FUNCTION nex_backup.archive_text(waiting text, last_archived text, last_time timestamptz, last_failed text,
+	last_failed_time timestamptz)
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT concat_ws(', ', CASE WHEN last_time IS NULL THEN 'nothing was archived yet'
+			ELSE format('%s was archived %s', last_archived, nex_backup.age_text(last_time)) END,
+		waiting, CASE WHEN last_failed IS NOT NULL THEN format('%s could not be archived %s; the server''s log says why', last_failed,
+			nex_backup.age_text(last_failed_time)) END)
+$$;
