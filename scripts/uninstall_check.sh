@@ -53,8 +53,8 @@ settings_files()
 		fi
 	done
 	for file in ${files[@]+"${files[@]}"}; do
-		if grep -qE '^[[:space:]]*shared_preload_libraries[[:space:]=].*nex_backup' "$file" 2>/dev/null; then
-			printf 'file "%s" names it in shared_preload_libraries\n' "$file"
+		if grep -qE '^[[:space:]]*(shared_preload_libraries|archive_library)[[:space:]=].*nex_backup' "$file" 2>/dev/null; then
+			printf 'file "%s" names it in shared_preload_libraries or archive_library\n' "$file"
 			found=1
 		fi
 	done

@@ -82,6 +82,7 @@ COMMENT ON VIEW nex_backup.progress IS 'runs in progress';
 COMMENT ON FUNCTION @extschema@.nex_backup_status() IS 'state of backups, repositories, jobs and scheduler';
 COMMENT ON FUNCTION @extschema@.nex_backup_sync(text) IS 'read a repository into the catalog';
 COMMENT ON FUNCTION @extschema@.nex_backup_verify(text, text) IS 'check the files of a backup against their checksums';
+COMMENT ON FUNCTION @extschema@.nex_backup_archive_now(interval) IS 'close the present segment of WAL, and wait until it is archived';
 COMMENT ON FUNCTION @extschema@.nex_backup_create_restore_point(text) IS 'create a named point in WAL, and record it';
 COMMENT ON FUNCTION @extschema@.nex_backup_restore_points() IS 'named points in WAL, latest first';
 COMMENT ON FUNCTION @extschema@.nex_backup_next_runs(text, text, int4, timestamptz) IS 'times when a schedule is due';

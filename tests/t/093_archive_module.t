@@ -85,6 +85,12 @@ archived('with the extension');
 like(status(), qr/^ok [0-9A-F]{24} was archived just now$/, 'status: all is archived');
 is(on('SET ROLE watcher; SELECT timeline, ready_files, is_failing FROM nex_backup.archive'), '1|0|f', 'and the view');
 
+insert(10);
+my $up_to = on('SELECT nex_backup_archive_now()');
+ok(-e status_directory() . '/' . on("SELECT pg_walfile_name('$up_to')") . '.done', 'archive_now() waits until it is archived');
+is(on('SELECT nex_backup_archive_now()') ge $up_to, 1, 'also if nothing was written since');
+like(($node->psql('postgres', 'SET ROLE watcher; SELECT nex_backup_archive_now()'))[2], qr/permission denied for function nex_backup_archive_now/, 'it is granted to nobody');
+
 # ------------------------------------------------ the same again, and something else
 
 sub offer_again { my ($name) = @_; rename(status_directory() . "/$name.done", status_directory() . "/$name.ready") or die; return }
@@ -110,6 +116,7 @@ ok(!is_done($last), 'it is not archived');
 ok(wait_until(sub { server_log() =~ /archiving write-ahead log file "$last" failed too many times/ }), 'the server tries again');
 is(scalar(() = server_log() =~ /could not archive "$last" by/g), 1, 'which is said once');
 like(status(), qr/^warning .*, 2 files \(2048 kB\) to be archived, the first since .*, $last could not be archived just now; the server's log says why$/, 'status: it fails');
+like(($node->psql('postgres', q{SELECT nex_backup_archive_now('0.2 s')}))[2], qr/WAL file "[0-9A-F]{24}" was not archived within 00:00:00\.2/, 'and archive_now() fails');
 utime time, time - 60 * 11, status_directory() . "/$last.ready" or die;
 like(status(), qr/^critical /, 'for more than ten minutes');
 my $next = (status_files('ready'))[1];

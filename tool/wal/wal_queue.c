@@ -39,6 +39,7 @@
 
 /* The repository is opened again after a second, and closed when there is no work. */
 #define REOPEN_SECONDS 1.0
+#define REOPEN_REMOTE_SECONDS 60.0
 #define IDLE_SECONDS 1
 
 typedef enum JobState
@@ -228,6 +229,15 @@ use_repository(WalQueue *queue)
 	return queue->repository != NULL;
 }
 
+/* Only a directory can be exchanged for another; others take time to open. */
+static bool
+is_old(const WalQueue *queue)
+{
+	bool local = queue->repository != NULL && queue->repository->storage->can.barrier_needed;
+
+	return monotonic_seconds() > queue->opened + (local ? REOPEN_SECONDS : REOPEN_REMOTE_SECONDS);
+}
+
 static bool
 store(WalQueue *queue, Job *job)
 {
@@ -302,7 +312,7 @@ store_group(WalQueue *queue)
 	pthread_mutex_unlock(&queue->mutex);
 	if (count > 0)
 		end_group(queue, group, count);
-	if (!good || monotonic_seconds() > queue->opened + REOPEN_SECONDS)
+	if (!good || is_old(queue))
 		close_repository(queue);
 	pthread_mutex_lock(&queue->mutex);
 }

@@ -38,3 +38,42 @@ AS $$
 		waiting, CASE WHEN last_failed IS NOT NULL THEN format('%s could not be archived %s; the server''s log says why', last_failed,
 			nex_backup.age_text(last_failed_time)) END)
 $$;
+
+-- Close the segment that is being written and wait until it is archived: then all that was committed before is.
+CREATE OR REPLACE FUNCTION @extschema@.nex_backup_archive_now(patience interval DEFAULT '1 minute')
+RETURNS pg_lsn
+AS 'MODULE_PATHNAME', 'nex_backup_owner_entry'
+LANGUAGE C VOLATILE;
+
+-- The server removes the ".ready" of a file when it is archived; statistics could be those of a file that came before.  There
+-- is one as soon as the segment is closed.
+CREATE OR REPLACE FUNCTION nex_backup.archive_now(patience interval)
+RETURNS pg_lsn
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+	until CONSTANT timestamptz := clock_timestamp() + patience;
+	lsn pg_lsn;
+	segment text;
+BEGIN
+	IF patience IS NULL OR patience < interval '0' OR patience > interval '1 hour' THEN
+		RAISE EXCEPTION 'the time to wait is between 0 and 1 hour' USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	IF pg_is_in_recovery() OR current_setting('archive_mode') = 'off' THEN
+		RAISE EXCEPTION 'this server does not archive WAL of its own' USING ERRCODE = 'object_not_in_prerequisite_state',
+			HINT = CASE WHEN pg_is_in_recovery() THEN 'Call this function on the primary.' ELSE 'Set archive_mode to on.' END;
+	END IF;
+	lsn := pg_switch_wal();
+	segment := pg_walfile_name(lsn);
+	WHILE EXISTS (SELECT FROM pg_ls_archive_statusdir() f WHERE f.name = segment || '.ready') LOOP
+		IF clock_timestamp() > until THEN
+			RAISE EXCEPTION 'WAL file "%" was not archived within %', segment, patience
+				USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'nex_backup_status() says why.';
+		END IF;
+		PERFORM pg_sleep(0.05);
+	END LOOP;
+	RETURN lsn;
+END
+$$;
