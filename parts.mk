@@ -16,6 +16,8 @@ FLOORS += process
 FLOORS += crypto
 # docs/format.md in C: what manifests and members are, without any repository
 FLOORS += format
+# the files of a server: their pages, their names, maps of where their bytes are
+FLOORS += format/cluster
 # where files lie: one table of operations, a directory today
 FLOORS += storage
 # buckets: requests over HTTP, and all that is the same whoever keeps the bucket
@@ -54,6 +56,10 @@ FLOORS += backup/source
 FLOORS += backup/rows
 # one backup from the first look to the manifest
 FLOORS += backup
+# base backups: all files of a server
+FLOORS += cluster
+# and what is made of them: a data directory, recovered to a moment
+FLOORS += cluster/recovery
 # what a restore is to do, which all of its steps know
 FLOORS += restore/plan
 # what pg_dump wrote, and pg_restore makes of it
@@ -90,6 +96,8 @@ FLOORS += report/doctor
 FLOORS += agent
 # what commands print, and how
 FLOORS += cli/print
+# restoring a whole cluster, which the command "restore" does, too
+FLOORS += cli/cluster
 # a source for each command
 FLOORS += cli/commands
 # those of them that have two places of a repository to do with

@@ -15,8 +15,9 @@
 const Command *const command_table[] = {
 	&command_init,    &command_backup, &command_list,   &command_info,   &command_verify,
 	&command_restore, &command_cat,    &command_export, &command_copy,   &command_repair,
-	&command_globals, &command_config, &command_wal,    &command_expire, &command_doctor,
-	&command_keygen,  &command_key,    &command_notify, &command_agent,  &command_version,
+	&command_globals, &command_config, &command_base,   &command_wal,    &command_expire,
+	&command_doctor,  &command_keygen, &command_key,    &command_notify, &command_agent,
+	&command_version,
 };
 
 #define COMMAND_COUNT ((int) (sizeof(command_table) / sizeof(command_table[0])))

@@ -26,6 +26,8 @@ static const char *const kind_names[MEMBER_KINDS] = {
 	[MEMBER_GLOBALS] = "globals",
 	[MEMBER_FILE] = "file",
 	[MEMBER_FILE_WHOLE] = "file-whole",
+	[MEMBER_PAGES] = "pages",
+	[MEMBER_FILE_MAP] = "file-map",
 	[MEMBER_TAIL] = "tail",
 };
 
@@ -42,6 +44,7 @@ backup_kind_name(BackupKind kind)
 		[BACKUP_OF_DATABASE] = "database",
 		[BACKUP_OF_GLOBALS] = "globals",
 		[BACKUP_OF_FILES] = "files",
+		[BACKUP_OF_CLUSTER] = "cluster",
 	};
 
 	return names[kind];
@@ -56,7 +59,8 @@ manifest_label(const Manifest *manifest)
 	char *label = manifest->kind == BACKUP_OF_GLOBALS
 					  ? xasprintf("globals %s%s%s", manifest->server.label,
 								  manifest->server.label[0] != '\0' ? "@/" : "", manifest->id)
-					  : xasprintf("%s/%s", shown, manifest->id);
+				  : manifest->kind == BACKUP_OF_CLUSTER ? xasprintf("base %s", manifest->id)
+														: xasprintf("%s/%s", shown, manifest->id);
 
 	free(shown);
 	free(name);
@@ -68,6 +72,8 @@ manifest_owner(const Manifest *manifest)
 {
 	if (manifest->kind == BACKUP_OF_FILES)
 		return owner_of_files(manifest->database.name);
+	if (manifest->kind == BACKUP_OF_CLUSTER)
+		return owner_of_cluster(manifest->database.name);
 	if (manifest->kind == BACKUP_OF_GLOBALS)
 		return owner_of_globals(manifest->server.label);
 	return owner_of(manifest->server.label, manifest->database.name);
@@ -92,6 +98,20 @@ free_tables(Manifest *manifest)
 		free(manifest->tables[i].extension);
 	}
 	free(manifest->tables);
+}
+
+static void
+free_cluster(ManifestCluster *cluster)
+{
+	uint32_t i;
+
+	free(cluster->label);
+	for (i = 0; i < cluster->ntablespaces; i++)
+		free(cluster->tablespaces[i].path);
+	free(cluster->tablespaces);
+	for (i = 0; i < cluster->ndamage; i++)
+		free(cluster->damage[i].path);
+	free(cluster->damage);
 }
 
 void
@@ -135,6 +155,7 @@ manifest_free(Manifest *manifest)
 		free(manifest->warnings[i]);
 	free(manifest->warnings);
 	free_tables(manifest);
+	free_cluster(&manifest->cluster);
 	for (i = 0; i < (int) manifest->nfiles; i++)
 		manifest_file_clear(&manifest->files[i]);
 	free(manifest->files);

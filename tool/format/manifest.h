@@ -33,6 +33,8 @@ typedef enum MemberKind
 	MEMBER_GLOBALS,
 	MEMBER_FILE,       /* a configuration file, its secrets encrypted in place */
 	MEMBER_FILE_WHOLE, /* one that is encrypted as a whole */
+	MEMBER_PAGES,      /* bytes of files of a server (file_map.h) */
+	MEMBER_FILE_MAP,   /* which files these are of, and where in them */
 	MEMBER_TAIL,
 	MEMBER_KINDS
 } MemberKind;
@@ -119,6 +121,43 @@ typedef struct ManifestGlobals
 	bool passwords; /* of the roles are in it */
 } ManifestGlobals;
 
+/* A tablespace of a server that is not in its data directory. */
+typedef struct ManifestTablespace
+{
+	uint32_t oid;
+	char *path;
+} ManifestTablespace;
+
+/* Pages whose checksums were wrong: they are in the backup as they were. */
+typedef struct ManifestDamage
+{
+	char *path;
+	uint32_t block; /* within the file */
+} ManifestDamage;
+
+/* Of a backup of all files of a server. */
+typedef struct ManifestCluster
+{
+	uint64_t start; /* where recovery has to begin in the WAL … */
+	uint64_t stop;  /* … and from where on the files are consistent */
+	uint32_t timeline;
+	uint32_t segment_size; /* of WAL */
+	uint32_t block_size;
+	bool checksums; /* pages have them */
+	bool complete;  /* the configuration files are in the data directory */
+	uint64_t files;
+	uint64_t damaged; /* pages */
+
+	/* not in the outer part of an encrypted manifest: */
+	char *label; /* the text of backup_label */
+	ManifestTablespace *tablespaces;
+	uint32_t ntablespaces;
+	ManifestDamage *damage; /* at most MAX_DAMAGE of them */
+	uint32_t ndamage;
+} ManifestCluster;
+
+#define MAX_DAMAGE 1000
+
 typedef struct ManifestServer
 {
 	char *version;           /* "15.18" */
@@ -187,6 +226,7 @@ typedef struct Manifest
 	char *private_part; /* that part, in base64 */
 	ManifestDatabase database;
 	ManifestGlobals globals;
+	ManifestCluster cluster;
 	ManifestServer server;
 	ManifestTotals totals;
 

@@ -25,6 +25,7 @@
 #include "manifest_values.h"
 #include "memory.h"
 #include "seal.h"
+#include "wal_position.h"
 
 /* What becomes a tree: one entry of a long array, and all that is not in one. */
 static const JsonBounds entry_bounds = {1024 * 1024, 16, 1000};
@@ -43,6 +44,8 @@ read_head(ManifestReader *reader, const json_t *root, Manifest *manifest)
 		manifest->kind = BACKUP_OF_GLOBALS;
 	else if (kind != NULL && strcmp(kind, "files") == 0)
 		manifest->kind = BACKUP_OF_FILES;
+	else if (kind != NULL && strcmp(kind, "cluster") == 0)
+		manifest->kind = BACKUP_OF_CLUSTER;
 	else if (kind != NULL && strcmp(kind, "database") != 0)
 		manifest_broken(reader, "its kind is unknown to this version of nex_backup");
 	if (id != NULL && backup_id_valid(id))
@@ -58,8 +61,8 @@ read_head(ManifestReader *reader, const json_t *root, Manifest *manifest)
 			manifest_get_text(reader, json_object_get(root, "copied_from"), "repository");
 	manifest->type = manifest_get_text(reader, root, "type");
 	manifest->tool = manifest_get_text(reader, root, "tool");
-	manifest->pg_dump =
-		manifest->kind == BACKUP_OF_FILES ? NULL : manifest_get_text(reader, root, "pg_dump");
+	if (manifest->kind != BACKUP_OF_FILES && manifest->kind != BACKUP_OF_CLUSTER)
+		manifest->pg_dump = manifest_get_text(reader, root, "pg_dump");
 	manifest->started = manifest_get_time(reader, root, "started");
 	manifest->snapshot_at = manifest_get_time(reader, root, "snapshot_at");
 	manifest->finished = manifest_get_time(reader, root, "finished");
@@ -196,6 +199,84 @@ read_files(ManifestReader *reader, const json_t *root, Manifest *manifest)
 	manifest->database.name = manifest_get_text(reader, root, "set");
 	for (i = 0; i < json_array_size(array) && reader->error == NULL; i++)
 		read_file(reader, json_array_get(array, i), manifest);
+}
+
+static uint64_t
+read_lsn(ManifestReader *reader, const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+	uint64_t lsn = 0;
+
+	if (text == NULL || !wal_lsn_parse(text, &lsn))
+		manifest_broken(reader, "key \"%s\" is missing or no position in the WAL", key);
+	return lsn;
+}
+
+static void
+read_tablespaces(ManifestReader *reader, const json_t *object, ManifestCluster *cluster)
+{
+	const json_t *array = manifest_get_array(reader, object, "tablespaces");
+	size_t i;
+
+	cluster->tablespaces = xcalloc(json_array_size(array) + 1, sizeof(ManifestTablespace));
+	for (i = 0; i < json_array_size(array) && reader->error == NULL; i++)
+	{
+		const json_t *entry = json_array_get(array, i);
+		ManifestTablespace *tablespace = &cluster->tablespaces[cluster->ntablespaces++];
+
+		tablespace->oid = (uint32_t) manifest_get_number(reader, entry, "oid", UINT32_MAX);
+		tablespace->path = manifest_get_text(reader, entry, "path");
+		if (tablespace->path != NULL && tablespace->path[0] != '/')
+			manifest_broken(reader, "the path of a tablespace is not absolute");
+	}
+}
+
+static void
+read_damage(ManifestReader *reader, const json_t *object, ManifestCluster *cluster)
+{
+	const json_t *array = manifest_get_array(reader, object, "damage");
+	size_t i;
+
+	cluster->damage = xcalloc(json_array_size(array) + 1, sizeof(ManifestDamage));
+	for (i = 0; i < json_array_size(array) && reader->error == NULL; i++)
+	{
+		const json_t *entry = json_array_get(array, i);
+		ManifestDamage *damage = &cluster->damage[cluster->ndamage++];
+
+		damage->path = manifest_get_text(reader, entry, "path");
+		damage->block = (uint32_t) manifest_get_number(reader, entry, "block", UINT32_MAX);
+	}
+}
+
+/* All files of a server; what would show names is in the inner part only. */
+static void
+read_cluster(ManifestReader *reader, const json_t *root, Manifest *manifest)
+{
+	const json_t *object = json_object_get(root, "cluster");
+	ManifestCluster *cluster = &manifest->cluster;
+
+	manifest->database.name = manifest_get_text(reader, object, "system");
+	if (manifest->database.name != NULL && !system_name_valid(manifest->database.name))
+		manifest_broken(reader, "key \"system\" is not a system identifier");
+	cluster->start = read_lsn(reader, object, "start");
+	cluster->stop = read_lsn(reader, object, "stop");
+	cluster->timeline = (uint32_t) manifest_get_number(reader, object, "timeline", UINT32_MAX);
+	cluster->segment_size =
+		(uint32_t) manifest_get_number(reader, object, "segment_size", 1024 * 1024 * 1024);
+	cluster->block_size = (uint32_t) manifest_get_number(reader, object, "block_size", 65536);
+	cluster->checksums = manifest_get_flag(reader, object, "checksums");
+	cluster->complete = manifest_get_flag(reader, object, "complete");
+	cluster->files = manifest_get_number(reader, object, "files", INT64_MAX);
+	cluster->damaged = manifest_get_number(reader, object, "damaged", INT64_MAX);
+	if (cluster->segment_size < 1024 * 1024 ||
+		(cluster->segment_size & (cluster->segment_size - 1)) != 0 || cluster->timeline == 0 ||
+		cluster->start == 0 || cluster->stop < cluster->start)
+		manifest_broken(reader, "says of the WAL what cannot be");
+	if (manifest->locked)
+		return;
+	cluster->label = manifest_get_text(reader, object, "backup_label");
+	read_tablespaces(reader, object, cluster);
+	read_damage(reader, object, cluster);
 }
 
 static void
@@ -470,13 +551,16 @@ read_arrays(ManifestReader *reader, const json_t *root, Manifest *manifest)
 	}
 }
 
-/* Globals and files have separate kinds of members; all other backups have head and tail.
+/* Globals, files and clusters have separate kinds of members; all other backups have head and tail.
  */
 static bool
 kind_allowed(BackupKind backup, MemberKind member)
 {
 	bool of_files = member == MEMBER_FILE || member == MEMBER_FILE_WHOLE;
+	bool of_cluster = member == MEMBER_PAGES || member == MEMBER_FILE_MAP;
 
+	if (of_cluster || backup == BACKUP_OF_CLUSTER)
+		return of_cluster && backup == BACKUP_OF_CLUSTER;
 	if (of_files || backup == BACKUP_OF_FILES)
 		return of_files && backup == BACKUP_OF_FILES;
 	return member == MEMBER_HEAD || member == MEMBER_TAIL ||
@@ -636,6 +720,8 @@ read_manifest(ManifestReader *reader, const char *json, size_t length, Manifest 
 		{
 			if (manifest->kind == BACKUP_OF_FILES)
 				read_files(reader, root, manifest);
+			else if (manifest->kind == BACKUP_OF_CLUSTER)
+				read_cluster(reader, root, manifest);
 			else if (manifest->kind == BACKUP_OF_GLOBALS)
 				read_globals(reader, root, manifest);
 			else

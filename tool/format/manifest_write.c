@@ -20,6 +20,7 @@
 #include "memory.h"
 #include "seal.h"
 #include "seal_append.h"
+#include "wal_position.h"
 
 /* A string, null, or {"base64": …} for bytes that are not UTF-8 (names in SQL_ASCII and LATIN1
  * databases). */
@@ -96,6 +97,48 @@ globals_json(const ManifestGlobals *globals)
 	return json_pack("{s:o, s:o, s:o, s:b}", "roles", number(globals->roles), "memberships",
 					 number(globals->memberships), "tablespaces", number(globals->tablespaces),
 					 "passwords", globals->passwords);
+}
+
+static json_t *
+lsn(uint64_t value)
+{
+	char written[WAL_POSITION_SIZE];
+
+	wal_lsn_print(value, written);
+	return json_string(written);
+}
+
+/* A label, tablespaces and paths are for those who hold a key. */
+static json_t *
+cluster_json(const Manifest *manifest)
+{
+	const ManifestCluster *cluster = &manifest->cluster;
+	json_t *json = json_pack(
+		"{s:s, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:o, s:o}", "system", manifest->database.name,
+		"start", lsn(cluster->start), "stop", lsn(cluster->stop), "timeline",
+		number(cluster->timeline), "segment_size", number(cluster->segment_size), "block_size",
+		number(cluster->block_size), "checksums", cluster->checksums, "complete", cluster->complete,
+		"files", number(cluster->files), "damaged", number(cluster->damaged));
+	json_t *tablespaces = json_array();
+	json_t *damage = json_array();
+	uint32_t i;
+
+	for (i = 0; i < cluster->ntablespaces; i++)
+		json_array_append_new(tablespaces,
+							  json_pack("{s:o, s:o}", "oid", number(cluster->tablespaces[i].oid),
+										"path", text(cluster->tablespaces[i].path)));
+	for (i = 0; i < cluster->ndamage; i++)
+		json_array_append_new(damage, json_pack("{s:o, s:o}", "path", text(cluster->damage[i].path),
+												"block", number(cluster->damage[i].block)));
+	if (cluster->label != NULL)
+	{
+		json_object_set(json, "tablespaces", tablespaces);
+		json_object_set(json, "damage", damage);
+		json_object_set_new(json, "backup_label", text(cluster->label));
+	}
+	json_decref(tablespaces);
+	json_decref(damage);
+	return json;
 }
 
 static json_t *
@@ -228,6 +271,10 @@ put_subject(Buffer *json, const Manifest *manifest)
 		case BACKUP_OF_FILES:
 			put(json, "set", text(manifest->database.name));
 			put(json, "files", files_json(manifest));
+			break;
+		case BACKUP_OF_CLUSTER:
+			put(json, "cluster", cluster_json(manifest));
+			put(json, "server", server_json(&manifest->server));
 			break;
 	}
 }

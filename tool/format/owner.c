@@ -23,6 +23,12 @@ label_valid(const char *label)
 			   length;
 }
 
+bool
+system_name_valid(const char *name)
+{
+	return strlen(name) == 16 && strspn(name, "0123456789abcdef") == 16;
+}
+
 const char *
 label_stored(const char *label)
 {
@@ -71,6 +77,18 @@ owner_of_files(const char *set)
 	return make_owner(BACKUP_OF_FILES, "", set);
 }
 
+Owner
+owner_of_cluster(const char *system)
+{
+	return make_owner(BACKUP_OF_CLUSTER, "", system);
+}
+
+bool
+owner_has_server(const Owner *owner)
+{
+	return owner->kind == BACKUP_OF_DATABASE || owner->kind == BACKUP_OF_GLOBALS;
+}
+
 bool
 owner_equal(const Owner *a, const Owner *b)
 {
@@ -112,7 +130,7 @@ owner_name(const Owner *owner)
 {
 	Owner other;
 
-	if (owner->kind == BACKUP_OF_FILES ||
+	if (!owner_has_server(owner) ||
 		(owner->server[0] == '\0' && !owner_parse_full(owner->name, &other)))
 		return xstrdup(owner->name);
 	return xasprintf("%s@%s", owner_server(owner), owner->name);
@@ -133,6 +151,8 @@ owner_directory(const Owner *owner)
 
 	if (owner->kind == BACKUP_OF_FILES)
 		return xasprintf("config/%s", owner->name);
+	if (owner->kind == BACKUP_OF_CLUSTER)
+		return xasprintf("base/%s", owner->name);
 	if (owner_is_globals(owner))
 		return server_path(owner->server, "globals");
 	if (!database_directory_encode(owner->name, directory))
@@ -151,6 +171,8 @@ owner_lock(const Owner *owner)
 
 	if (owner->kind == BACKUP_OF_FILES)
 		return xasprintf("lock/files-%s", owner->name);
+	if (owner->kind == BACKUP_OF_CLUSTER)
+		return xasprintf("lock/base-%s", owner->name);
 	if (owner_is_globals(owner))
 		return xasprintf("lock/globals%s%s", between, owner->server);
 	if (!database_directory_encode(owner->name, directory))

@@ -28,7 +28,8 @@ typedef enum BackupKind
 {
 	BACKUP_OF_DATABASE,
 	BACKUP_OF_GLOBALS, /* roles and tablespaces of a server */
-	BACKUP_OF_FILES    /* a set of configuration files, which belongs to no server */
+	BACKUP_OF_FILES,   /* a set of configuration files, which belongs to no server */
+	BACKUP_OF_CLUSTER  /* all files of a server, known by its system identifier alone */
 } BackupKind;
 
 /* In what others wrote (options, notes, records) stands for the globals: no database has this name.
@@ -39,11 +40,15 @@ typedef struct Owner
 {
 	BackupKind kind;
 	char server[LABEL_SIZE]; /* "": main */
-	char name[64];           /* of the database or the set; "": the globals have none */
+	char name[64];           /* of the database or the set, or the system identifier in 16 hex
+								digits; "": the globals have none */
 } Owner;
 
 /* May a server, or a set of files, be called so? */
 extern bool label_valid(const char *label);
+
+/* Is it a system identifier as directories have it: 16 lower-case hex digits? */
+extern bool system_name_valid(const char *name);
 
 /* The label of a server as a path and a struct have it: "" for main.  Of a valid one. */
 extern const char *label_stored(const char *label);
@@ -58,6 +63,10 @@ extern bool label_take(const char *label, char stored[LABEL_SIZE]);
 extern Owner owner_of(const char *label, const char *database);
 extern Owner owner_of_globals(const char *label);
 extern Owner owner_of_files(const char *set);
+extern Owner owner_of_cluster(const char *system); /* 16 hex digits */
+
+/* Is it a database, or the globals: what belongs to a server that has a label? */
+extern bool owner_has_server(const Owner *owner);
 extern bool owner_equal(const Owner *a, const Owner *b);
 extern bool owner_is_globals(const Owner *owner);
 

@@ -13,7 +13,7 @@ static const struct
 {
 	unsigned bit;
 	const char *name;
-} known[] = {{FEATURE_WAL, "wal"}};
+} known[] = {{FEATURE_WAL, "wal"}, {FEATURE_CLUSTER, "cluster"}};
 
 #define KNOWN_COUNT (sizeof(known) / sizeof(known[0]))
 

@@ -18,7 +18,8 @@
 #include "buffer.h"
 
 /* Bits of Repository.features. */
-#define FEATURE_WAL 1u /* WAL of servers, in the directory "wal" */
+#define FEATURE_WAL 1u     /* WAL of servers, in the directory "wal" */
+#define FEATURE_CLUSTER 2u /* base backups, in the directory "base" */
 
 /* Take the format of nex_backup.json and what belongs to it; false if it is not known. */
 extern bool features_read(const json_t *root, unsigned *features);

@@ -12,10 +12,31 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define SMALLEST_PAGE 1024
 #define PAGE_HEAD 40
+
+bool
+wal_lsn_parse(const char *text, uint64_t *lsn)
+{
+	static const char digits[] = "0123456789ABCDEFabcdef";
+	size_t high = strspn(text, digits);
+	size_t low = text[high] == '/' ? strspn(text + high + 1, digits) : 0;
+
+	if (high < 1 || high > 8 || low < 1 || low > 8 || text[high + 1 + low] != '\0')
+		return false;
+	*lsn = strtoull(text, NULL, 16) << 32 | strtoull(text + high + 1, NULL, 16);
+	return true;
+}
+
+void
+wal_lsn_print(uint64_t lsn, char text[WAL_POSITION_SIZE])
+{
+	snprintf(text, WAL_POSITION_SIZE, "%" PRIX32 "/%" PRIX32, (uint32_t) (lsn >> 32),
+			 (uint32_t) lsn);
+}
 
 void
 wal_position_of(const ManifestServer *server, WalPosition *position)

@@ -23,6 +23,11 @@ typedef struct WalPosition
 	uint64_t lsn;
 } WalPosition;
 
+/* "1F/A0000028" */
+#define WAL_POSITION_SIZE 20
+extern bool wal_lsn_parse(const char *text, uint64_t *lsn);
+extern void wal_lsn_print(uint64_t lsn, char text[WAL_POSITION_SIZE]);
+
 extern void wal_position_of(const ManifestServer *server, WalPosition *position);
 
 /*

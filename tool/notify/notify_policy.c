@@ -462,7 +462,7 @@ policy_age_is_excepted(const Settings *settings, const BackupName *name)
 				  : backup_is_of_globals(name)
 					  ? xasprintf("%s%sglobals", name->owner.server, at)
 					  : xasprintf("%s%s%s", name->owner.server, at, name->owner.name);
-	bool excepted = false;
+	bool excepted = name->owner.kind == BACKUP_OF_CLUSTER; /* not watched yet */
 	int i;
 
 	for (i = 0; i < settings->notify->notify_missed_except.count && !excepted; i++)

@@ -100,7 +100,7 @@ catalogue_database(const Owner *owner)
 	json_t *value;
 	char *name;
 
-	if (owner == NULL || owner->kind == BACKUP_OF_FILES)
+	if (owner == NULL || !owner_has_server(owner))
 		return json_null();
 	if (owner->server[0] == '\0')
 		return json_text(owner->name);
@@ -154,9 +154,8 @@ catalogue_payload(const Repository *repository, const Owner *owner, const char *
 	json_object_set_new(payload, "repository", where);
 	json_object_set_new(payload, "database", catalogue_database(owner));
 	json_object_set_new(payload, "server",
-						owner != NULL && owner->kind != BACKUP_OF_FILES
-							? json_string(owner_server(owner))
-							: json_null());
+						owner != NULL && owner_has_server(owner) ? json_string(owner_server(owner))
+																 : json_null());
 	/* A set may have the name of a database. */
 	if (owner != NULL && owner->kind == BACKUP_OF_FILES)
 		json_object_set_new(payload, "set", json_text(owner->name));
@@ -200,6 +199,9 @@ catalogue_add_present(const Settings *settings, json_t *payload, Repository *rep
 		count = -1;
 	for (i = 0; i < count && count <= PRESENT_MOST; i++)
 	{
+		/* The catalog does not have them. */
+		if (names[i].owner.kind == BACKUP_OF_CLUSTER)
+			continue;
 		if (ids == NULL || !backup_same_owner(&names[i], &names[i - 1]))
 		{
 			json_t *of = json_object();
@@ -592,7 +594,15 @@ catalogue_record(const Settings *settings, CatalogueEvent event, const Owner *ow
 	const char *database = NULL;
 	Settings quiet = *settings;
 	ConnectionSettings connection = *settings->connection;
-	json_t *present = json_incref(json_object_get(payload, "present"));
+	json_t *present;
+
+	/* It has no place for base backups yet. */
+	if (owner != NULL && owner->kind == BACKUP_OF_CLUSTER)
+	{
+		json_decref(payload);
+		return;
+	}
+	present = json_incref(json_object_get(payload, "present"));
 
 	/* Whoever wants to be told of the run gets the same facts, but for the long list. */
 	json_object_del(payload, "present");
@@ -602,7 +612,7 @@ catalogue_record(const Settings *settings, CatalogueEvent event, const Owner *ow
 		json_object_set_new(payload, "present", present);
 
 	/* The globals belong to no database, nor do sets of files; others are not of this server. */
-	if (owner != NULL && owner->kind != BACKUP_OF_FILES && !owner_is_globals(owner) &&
+	if (owner != NULL && owner->kind == BACKUP_OF_DATABASE &&
 		strcmp(owner->server, label_stored(settings->general->server)) == 0)
 		database = owner->name;
 

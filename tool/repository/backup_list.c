@@ -71,7 +71,7 @@ visit_directory(NameList *list, const char *path)
 						result.text);
 }
 
-/* A name in backups/ or config/ that is no directory of ours. */
+/* A name in backups/, config/ or base/ that is no directory of ours. */
 static void
 visit_other(NameList *list, const char *tree, const char *name)
 {
@@ -155,7 +155,23 @@ visit_set(const char *directory, void *argument)
 	return visit_owner(list);
 }
 
-/* All directories below backups/, config/ or servers/. */
+/* A directory below base/. */
+static bool
+visit_system(const char *directory, void *argument)
+{
+	NameList *list = argument;
+	char system[LABEL_SIZE];
+
+	if (!take_label(directory, system) || !system_name_valid(system))
+	{
+		visit_other(list, "base", directory);
+		return true;
+	}
+	list->owner = owner_of_cluster(system);
+	return visit_owner(list);
+}
+
+/* All directories below backups/, config/, base/ or servers/. */
 static void
 visit_tree(NameList *list, const char *tree, StorageVisitor visitor)
 {
@@ -211,6 +227,13 @@ visit_server(const char *directory, void *argument)
 	return true;
 }
 
+/* What belongs to servers comes first; then sets of files, then clusters. */
+static int
+group_of(const BackupName *name)
+{
+	return owner_has_server(&name->owner) ? 0 : (int) name->owner.kind;
+}
+
 static int
 compare_names(const void *a, const void *b)
 {
@@ -219,8 +242,8 @@ compare_names(const void *a, const void *b)
 	int by_server = strcmp(x->owner.server, y->owner.server);
 	int by_database = strcmp(x->owner.name, y->owner.name);
 
-	if ((x->owner.kind == BACKUP_OF_FILES) != (y->owner.kind == BACKUP_OF_FILES))
-		return x->owner.kind == BACKUP_OF_FILES ? 1 : -1;
+	if (group_of(x) != group_of(y))
+		return group_of(x) < group_of(y) ? -1 : 1;
 	if (by_server != 0)
 		return by_server;
 	return by_database != 0 ? by_database : backup_id_compare(x->id, y->id);
@@ -285,6 +308,12 @@ visit_sets(NameList *list)
 }
 
 static void
+visit_clusters(NameList *list)
+{
+	visit_tree(list, "base", visit_system);
+}
+
+static void
 visit_all(NameList *list)
 {
 	unclear_top_level(list->repository);
@@ -294,6 +323,7 @@ visit_all(NameList *list)
 	visit_tree(list, "servers", visit_server);
 	memset(&list->owner, 0, sizeof(list->owner));
 	visit_sets(list);
+	visit_clusters(list);
 }
 
 bool
@@ -327,13 +357,23 @@ repository_list_server(Repository *repository, const char *server, BackupName **
 	{
 		const BackupName *name = &(*names)[i];
 
-		if (name->owner.kind != BACKUP_OF_FILES &&
-			strcmp(name->owner.server, label_stored(server)) == 0)
+		if (owner_has_server(&name->owner) && strcmp(name->owner.server, label_stored(server)) == 0)
 			(*names)[kept++] = *name;
 	}
 	if (server != NULL)
 		*count = kept;
 	return true;
+}
+
+bool
+repository_list_clusters(Repository *repository, const char *system, BackupName **names, int *count)
+{
+	NameList list = {.all = system == NULL};
+
+	if (system == NULL)
+		return find_backups(repository, &list, visit_clusters, names, count);
+	list.owner = owner_of_cluster(system);
+	return find_backups(repository, &list, visit_one_owner, names, count);
 }
 
 bool

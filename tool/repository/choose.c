@@ -258,7 +258,8 @@ subject(const BackupName *name)
 	char *full = owner_name(&name->owner);
 	char *shown = printable_name(full);
 	char *text =
-		name->owner.kind == BACKUP_OF_FILES ? xasprintf("the files of set \"%s\"", shown)
+		name->owner.kind == BACKUP_OF_FILES     ? xasprintf("the files of set \"%s\"", shown)
+		: name->owner.kind == BACKUP_OF_CLUSTER ? xasprintf("cluster %s", shown)
 		: backup_is_of_globals(name)
 			? xasprintf("the globals%s%s", name->owner.server[0] != '\0' ? " of server " : "",
 						name->owner.server)

@@ -101,6 +101,8 @@ manifest_close(const Repository *repository, const Manifest *manifest, Buffer *j
 	outer.ntables = outer.nmembers = 0;
 	outer.nwarnings = 0;
 	outer.nfiles = 0;
+	outer.cluster.label = NULL;
+	outer.cluster.ntablespaces = outer.cluster.ndamage = 0;
 	outer.database.knows_roles = false;
 	buffer_init(&inner);
 	good = manifest_serialize(manifest, &inner);

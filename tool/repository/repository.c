@@ -745,9 +745,10 @@ repository_lock_backup(Repository *repository, const Owner *owner, StoreLock **l
 	char *name = owner_name(owner);
 	char *shown = printable_name(name);
 	char *path = owner_lock(owner);
-	char *what = owner->kind == BACKUP_OF_FILES
-					 ? xasprintf("backup of the files of set \"%s\"", shown)
-				 : owner_is_globals(owner) ? xstrdup("backup of the globals")
+	char *what =
+		owner->kind == BACKUP_OF_FILES     ? xasprintf("backup of the files of set \"%s\"", shown)
+		: owner->kind == BACKUP_OF_CLUSTER ? xasprintf("base backup of system identifier %s", shown)
+		: owner_is_globals(owner)          ? xstrdup("backup of the globals")
 										   : xasprintf("backup of database \"%s\"", shown);
 	bool good;
 

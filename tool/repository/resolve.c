@@ -11,6 +11,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -395,4 +396,73 @@ repository_resolve_set(Repository *repository, const char *set, const char *id, 
 						"there is no backup%s%s of the files of set \"%s\" in \"%s\"",
 						id != NULL ? " " : "", id != NULL ? id : "", set,
 						repository->storage->location);
+}
+
+/* ---- base backups ---- */
+
+/* "7713997228503892696" as directories have it; false if it is none. */
+static bool
+system_name(const char *text, size_t length, char name[LABEL_SIZE])
+{
+	char digits[32];
+
+	if (length == 0 || length >= sizeof(digits) || strspn(text, "0123456789") < length)
+		return false;
+	memcpy(digits, text, length);
+	digits[length] = '\0';
+	snprintf(name, LABEL_SIZE, "%016llx", strtoull(digits, NULL, 10));
+	return true;
+}
+
+/* Keep those that a text means, as far as it says which; false if it is no name of any. */
+static bool
+keep_clusters(const char *text, BackupName *names, int *count)
+{
+	const char *slash = text != NULL ? strrchr(text, '/') : NULL;
+	const char *id = text == NULL ? NULL : slash != NULL ? slash + 1 : text;
+	char system[LABEL_SIZE] = "";
+	int kept = 0;
+	int i;
+
+	if (id != NULL && !backup_id_valid(id))
+		id = slash == NULL && system_name(text, strlen(text), system) ? NULL : "";
+	else if (slash != NULL && !system_name(text, (size_t) (slash - text), system))
+		return false;
+	for (i = 0; i < *count; i++)
+	{
+		if ((id == NULL || strcmp(names[i].id, id) == 0) &&
+			(system[0] == '\0' || strcmp(names[i].owner.name, system) == 0))
+			names[kept++] = names[i];
+	}
+	*count = kept;
+	return id == NULL || id[0] != '\0';
+}
+
+bool
+repository_resolve_cluster(Repository *repository, const char *text, BackupName *name)
+{
+	const BackupName *chosen = NULL;
+	BackupName *names;
+	bool valid;
+	int count;
+
+	if (!repository_list_clusters(repository, NULL, &names, &count))
+		return false;
+	valid = keep_clusters(text, names, &count);
+	if (count > 0 && !backup_same_owner(&names[0], &names[count - 1]))
+		report_error(EXIT_FAILED, NULL,
+					 "Name one as SYSTEM/ID, with the system identifier that pg_controldata shows.",
+					 "repository \"%s\" has base backups of several servers",
+					 repository->storage->location);
+	else if (count > 0)
+		chosen = repository_choose(repository, names, count, NULL);
+	else
+		report_error(valid ? EXIT_FAILED : EXIT_USAGE, NULL,
+					 "\"nex_backup base list\" shows what there is.",
+					 text != NULL ? "there is no base backup \"%s\"" : "there is no base backup%s",
+					 text != NULL ? text : "");
+	if (chosen != NULL)
+		*name = *chosen;
+	free(names);
+	return chosen != NULL;
 }

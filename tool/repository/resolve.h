@@ -31,6 +31,13 @@ extern bool repository_latest(Repository *repository, const Owner *owner, Backup
  */
 extern bool repository_resolve(Repository *repository, const char *text, BackupName *name);
 
+/*
+ * A base backup: "ID", "SYSTEM/ID", the latest of "SYSTEM" (a system identifier, as pg_controldata
+ * shows it), or if there is only one (NULL) of that.  Reports (exit 1) if nothing matches, or more
+ * than one.
+ */
+extern bool repository_resolve_cluster(Repository *repository, const char *text, BackupName *name);
+
 /* The same at a time: the latest backup of DB that is not after it. */
 extern bool repository_resolve_at(Repository *repository, const char *text, double at,
 								  BackupName *name);

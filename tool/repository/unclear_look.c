@@ -17,7 +17,7 @@
 #include "interrupted.h"
 #include "memory.h"
 
-static const char *const trees[] = {"backups", "globals", "config", "servers", "objects"};
+static const char *const trees[] = {"backups", "globals", "config", "servers", "base", "objects"};
 
 #define TREES (sizeof(trees) / sizeof(trees[0]))
 
@@ -79,7 +79,7 @@ holds_manifests(Repository *repository, const char *path, int depth)
 	return search.found;
 }
 
-/* Does it look like a tree of ours by its name: "backups.old"? */
+/* Does it look like a tree of ours by its name: "backups.old"?  "base" is too short for that. */
 static bool
 is_named_like_tree(const char *name, size_t length)
 {
@@ -89,7 +89,8 @@ is_named_like_tree(const char *name, size_t length)
 	{
 		size_t stem = strlen(trees[i]);
 
-		if (strcmp(trees[i], "objects") != 0 && strncmp(name, trees[i], stem) == 0 && length > stem)
+		if (strcmp(trees[i], "objects") != 0 && strcmp(trees[i], "base") != 0 &&
+			strncmp(name, trees[i], stem) == 0 && length > stem)
 			return true;
 	}
 	return false;

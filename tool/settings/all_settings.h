@@ -15,6 +15,7 @@
 
 #include "agent_settings.h"
 #include "backup_settings.h"
+#include "cluster_settings.h"
 #include "command_settings.h"
 #include "connection_settings.h"
 #include "expire_settings.h"
@@ -56,6 +57,7 @@ typedef struct AllSettings
 	AgentSettings agent;
 	StorageSettings storage;
 	PlaceSettings places;
+	ClusterSettings cluster;
 } AllSettings;
 
 #endif /* NEX_ALL_SETTINGS_H */

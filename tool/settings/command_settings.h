@@ -27,6 +27,7 @@ typedef struct CommandSettings
 	char *since;
 	int last; /* 0: all */
 	TextList kind;
+	bool clusters; /* not an option: the command is about base backups */
 } CommandSettings;
 
 #endif /* NEX_COMMAND_SETTINGS_H */

@@ -17,6 +17,7 @@
 #include "location.h"
 #include "loopback.h"
 #include "utc_time.h"
+#include "wal_position.h"
 
 const char *
 check_tag(const char *text)
@@ -79,9 +80,30 @@ check_to(const char *text)
 const char *
 check_kind(const char *text)
 {
-	if (strcmp(text, "database") != 0 && strcmp(text, "globals") != 0 && strcmp(text, "files") != 0)
-		return "It must be database, globals, or files.";
+	if (strcmp(text, "database") != 0 && strcmp(text, "globals") != 0 &&
+		strcmp(text, "files") != 0 && strcmp(text, "cluster") != 0)
+		return "It must be database, globals, files, or cluster.";
 	return NULL;
+}
+
+const char *
+check_lsn(const char *text)
+{
+	uint64_t lsn;
+
+	return wal_lsn_parse(text, &lsn) ? NULL
+									 : "It must be a position in the WAL such as \"1F/A0000028\".";
+}
+
+const char *
+check_xid(const char *text)
+{
+	size_t digits = strspn(text, "0123456789");
+
+	return digits > 0 && digits < 10 && text[digits] == '\0' && strtoul(text, NULL, 10) > 0 ? NULL
+		   : digits == 10 && text[10] == '\0' && strcmp(text, "4294967295") <= 0
+			   ? NULL
+			   : "It must be a number from 1 to 4294967295.";
 }
 
 const char *

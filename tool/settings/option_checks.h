@@ -17,6 +17,8 @@ extern const char *check_descriptor(const char *text);
 extern const char *check_to(const char *text);
 extern const char *check_kind(const char *text);
 extern const char *check_time(const char *text);
+extern const char *check_lsn(const char *text);
+extern const char *check_xid(const char *text);
 extern const char *check_mapping(const char *text);
 extern const char *check_path(const char *text);
 extern const char *check_known_hosts(const char *text);

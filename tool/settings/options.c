@@ -404,7 +404,8 @@ settings_clear(AllSettings *settings)
 								.notify = &settings->notify,
 								.agent = &settings->agent,
 								.storage = &settings->storage,
-								.places = &settings->places};
+								.places = &settings->places,
+								.cluster = &settings->cluster};
 }
 
 void
@@ -486,4 +487,40 @@ settings_free(AllSettings *settings)
 	settings->file_lines = NULL;
 	free(settings->general.on_command_line);
 	settings->general.on_command_line = NULL;
+}
+
+static bool
+is_among(const char *const *list, const char *name)
+{
+	while (*list != NULL && strcmp(*list, name) != 0)
+		list++;
+	return *list != NULL;
+}
+
+void
+options_for_repository(const Settings *settings, const char *const *left_out, OptionVisit visit,
+					   void *argument)
+{
+	const GeneralSettings *general = settings->general;
+	const NamedRepository *named = settings->places->repository;
+	int i;
+	int j;
+
+	if (general->config_file != NULL)
+		visit("config", general->config_file, argument);
+	visit("repo", named != NULL ? named->name : general->repo, argument);
+	for (i = 0; i < option_count && general->on_command_line != NULL; i++)
+	{
+		const Option *option = &option_table[i];
+		const void *value = option_value(option, settings);
+
+		if (!general->on_command_line[i] ||
+			(option->group != GROUP_GENERAL && option->group != GROUP_STORAGE) ||
+			is_among(left_out, option->name))
+			continue;
+		if (option->type == OPTION_TEXT)
+			visit(option->name, *(char *const *) value, argument);
+		for (j = 0; option->type == OPTION_LIST && j < ((const TextList *) value)->count; j++)
+			visit(option->name, ((const TextList *) value)->items[j], argument);
+	}
 }

@@ -96,6 +96,15 @@ extern bool option_is_default(const Option *option, const AllSettings *settings)
 /* Its value: a bool, an int, a char * or a TextList, as its type says. */
 extern const void *option_value(const Option *option, const Settings *settings);
 
+/*
+ * Visit what another run of this program needs to reach the same repository with the same keys: the
+ * settings file, the repository, and of the options about the two those of the command line, but
+ * for the ones in `left_out`, a list that ends with NULL.
+ */
+typedef void (*OptionVisit)(const char *name, const char *value, void *argument);
+extern void options_for_repository(const Settings *settings, const char *const *left_out,
+								   OptionVisit visit, void *argument);
+
 /* No setting has a value; each has its default; free what they hold. */
 extern void settings_clear(AllSettings *settings);
 extern void settings_set_defaults(AllSettings *settings);

@@ -13,6 +13,7 @@
 
 #include "ages.h"
 #include "all_settings.h"
+#include "cluster_options.h"
 #include "option_checks.h"
 #include "verify_level.h"
 
@@ -164,6 +165,7 @@ const Option option_table[] = {
 	 .metavar = "FORMAT",
 	 .help = "how rows are sent to the server: binary where their types allow it, or always text"},
 
+	CLUSTER_OPTIONS
 	/* restore of a part */
 	{.name = "table",
 	 .letter = 't',
@@ -388,7 +390,9 @@ const Option option_table[] = {
 	 AT(command, kind),
 	 .check = check_kind,
 	 .metavar = "KIND",
-	 .help = "only backups of this kind: database, globals, or files; may be given several times"},
+	 .help =
+		 "only backups of this kind: database, globals, files, or cluster; may be given several "
+		 "times"},
 
 	/* doctor */
 	{.name = "fix", A_FLAG(command, fix), .help = "repair what can be repaired without risk"},

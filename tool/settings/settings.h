@@ -29,6 +29,7 @@ typedef struct NotifySettings NotifySettings;
 typedef struct AgentSettings AgentSettings;
 typedef struct StorageSettings StorageSettings;
 typedef struct PlaceSettings PlaceSettings;
+typedef struct ClusterSettings ClusterSettings;
 
 typedef struct Settings
 {
@@ -49,6 +50,7 @@ typedef struct Settings
 	const AgentSettings *agent;
 	const StorageSettings *storage;
 	const PlaceSettings *places;
+	const ClusterSettings *cluster;
 } Settings;
 
 #endif /* NEX_SETTINGS_H */

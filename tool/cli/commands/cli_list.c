@@ -12,6 +12,7 @@
 #include "backup_list.h"
 #include "choose.h"
 #include "command.h"
+#include "command_settings.h"
 #include "general_settings.h"
 #include "log.h"
 #include "memory.h"
@@ -56,7 +57,7 @@ add_line(TextTable *table, const BackupSummary *summary)
 		snprintf(cells[5], CELL_SIZE, "%s", pretty_bytes(totals->raw_bytes));
 		snprintf(cells[6], CELL_SIZE, "%s", pretty_bytes(totals->stored_bytes));
 		snprintf(cells[7], CELL_SIZE, "%s", pretty_bytes(totals->new_bytes));
-		if (!backup_is_of_globals(&summary->name) && summary->name.owner.kind != BACKUP_OF_FILES)
+		if (summary->name.owner.kind == BACKUP_OF_DATABASE)
 		{
 			snprintf(cells[8], CELL_SIZE, "%s", pretty_count(totals->tables));
 			snprintf(cells[9], CELL_SIZE, "%s", pretty_count(totals->rows));
@@ -79,9 +80,12 @@ is_of_globals(const char *database)
 
 /* That there is nothing is an answer; that there is nothing of this name is mostly a mistake. */
 static bool
-say_empty(Repository *repository, const char *database)
+say_empty(Repository *repository, const char *database, bool clusters)
 {
-	if (database != NULL && is_of_globals(database))
+	if (clusters)
+		show_text("no base backups in repository \"%s\"; make one with: nex_backup base backup\n",
+				  repository->storage->location);
+	else if (database != NULL && is_of_globals(database))
 		show_text(
 			"no backups of the globals in repository \"%s\"; make one with: nex_backup globals "
 			"backup\n",
@@ -175,7 +179,9 @@ run_list(const Settings *settings)
 	if (repository == NULL)
 		return false;
 	repository_only_look(repository);
-	if (database == NULL)
+	if (settings->command->clusters)
+		good = repository_list_clusters(repository, NULL, &names, &count);
+	else if (database == NULL)
 		good = repository_list_server(repository, settings->general->server, &names, &count);
 	else
 		good = repository_owner_named(repository, database, &owner) &&
@@ -183,7 +189,7 @@ run_list(const Settings *settings)
 	if (good)
 		repository_sort(repository, names, count);
 	if (good && count == 0 && !settings->general->json)
-		good = say_empty(repository, database);
+		good = say_empty(repository, database, settings->command->clusters);
 	else if (good)
 		good = show(repository, settings, names, count) &&
 			   (count > 0 || database == NULL || is_of_globals(database) ||

@@ -90,11 +90,11 @@ print_result(const Run *run, const VerifiedBackup *result)
 			"was not checked%s\n",
 			label, pretty_number_of(report->objects, "object"), pretty_bytes(report->bytes),
 			result->marked ? "; an earlier verification found UNKNOWN SQL" : "");
-	else if (result->nbad == 0 &&
-			 (backup_is_of_globals(result->name) || result->name->owner.kind == BACKUP_OF_FILES))
-		show_text("%s: %s (%s, %s stored, %s of text)\n", label, verdict_of(result),
+	else if (result->nbad == 0 && result->name->owner.kind != BACKUP_OF_DATABASE)
+		show_text("%s: %s (%s, %s stored, %s of %s)\n", label, verdict_of(result),
 				  pretty_number_of(report->objects, "object"), pretty_bytes(report->bytes),
-				  pretty_bytes(report->raw_bytes));
+				  pretty_bytes(report->raw_bytes),
+				  result->name->owner.kind == BACKUP_OF_CLUSTER ? "files" : "text");
 	else if (result->nbad == 0)
 		show_text("%s: %s (%s, %s stored, %s of SQL, %s)\n", label, verdict_of(result),
 				  pretty_number_of(report->objects, "object"), pretty_bytes(report->bytes),
@@ -294,8 +294,13 @@ run_verify(const Settings *settings)
 	{
 		names = xcalloc(1, sizeof(BackupName));
 		count = 1;
-		good = repository_resolve(run.repository, settings->general->arguments[0], names);
+		good =
+			settings->command->clusters
+				? repository_resolve_cluster(run.repository, settings->general->arguments[0], names)
+				: repository_resolve(run.repository, settings->general->arguments[0], names);
 	}
+	else if (good && settings->command->clusters)
+		good = repository_list_clusters(run.repository, NULL, &names, &count);
 	else if (good)
 		good = repository_list_server(run.repository, settings->general->server, &names, &count);
 	if (good)

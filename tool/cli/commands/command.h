@@ -56,5 +56,6 @@ extern const Command command_notify;
 extern const Command command_agent;
 extern const Command command_version;
 extern const Command command_wal;
+extern const Command command_base;
 
 #endif /* NEX_COMMAND_H */

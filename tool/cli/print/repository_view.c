@@ -146,10 +146,12 @@ backup_set_json(json_t *value, const BackupName *name)
 	json_object_set_new(value, "database",
 						kind == BACKUP_OF_DATABASE ? catalogue_database(&name->owner)
 												   : json_null());
-	if (kind != BACKUP_OF_FILES)
+	if (owner_has_server(&name->owner))
 		json_object_set_new(value, "server", json_string(owner_server(&name->owner)));
 	if (kind == BACKUP_OF_FILES)
 		json_object_set_new(value, "set", json_text(name->owner.name));
+	if (kind == BACKUP_OF_CLUSTER)
+		json_object_set_new(value, "system", json_text(name->owner.name));
 }
 
 /* The members that hold SQL of unknown form; null if nobody has looked. */
@@ -237,6 +239,8 @@ backup_owner_cell(const BackupName *name)
 
 	if (name->owner.kind == BACKUP_OF_FILES)
 		return xasprintf("(config %s)", name->owner.name);
+	if (name->owner.kind == BACKUP_OF_CLUSTER)
+		return xasprintf("(base %s)", name->owner.name);
 	if (backup_is_of_globals(name))
 		return xasprintf("%s%s(globals)", name->owner.server,
 						 name->owner.server[0] != '\0' ? "@" : "");

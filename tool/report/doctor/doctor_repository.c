@@ -332,8 +332,8 @@ look_at(Doctor *doctor, const BackupName *name, DatabaseState *state)
 		else if (proof == PROOF_FOUND_DAMAGED)
 			state->found = name;
 		state->unknown += verification_has_unknown_sql(&summary.verification);
-		state->not_looked += summary.of_old_tool && !summary.verification.looked &&
-							 name->owner.kind != BACKUP_OF_FILES;
+		state->not_looked +=
+			summary.of_old_tool && !summary.verification.looked && owner_has_server(&name->owner);
 	}
 	summary_free(&summary);
 }

@@ -321,6 +321,21 @@ copy_locked(Item *item)
 	return item->damaged && !item->failed ? COPY_DAMAGED : COPY_FAILED;
 }
 
+/* The file maps of a base backup name its objects by their digests, which change. */
+static bool
+refuse_cluster(const BackupName *name)
+{
+	char *label = backup_label(name);
+
+	report_error(
+		EXIT_FAILED, NULL,
+		"Choose the others: --kind=database --kind=globals --kind=files.  For base backups, "
+		"archive WAL to that repository, and make them there.",
+		"backup \"%s\" cannot be copied with --re-encrypt", label);
+	free(label);
+	return false;
+}
+
 static CopyState
 copy_item(Item *item)
 {
@@ -329,6 +344,8 @@ copy_item(Item *item)
 	CopyState state = COPY_FAILED;
 	bool present;
 
+	if (item->result.name->owner.kind == BACKUP_OF_CLUSTER && !refuse_cluster(item->result.name))
+		return COPY_FAILED;
 	item->manifest = repository_manifest_inside(run->from, item->result.name);
 	if (item->manifest == NULL)
 		return log_exit_code() == EXIT_INTEGRITY ? COPY_DAMAGED : COPY_FAILED;

@@ -28,6 +28,7 @@
 #include "log.h"
 #include "lost_header.h"
 #include "memory.h"
+#include "repository_features.h"
 #include "seal.h"
 #include "storage_open.h"
 
@@ -269,6 +270,17 @@ open_place(const char *location, bool create, bool dry_run, bool *absent)
 	return NULL;
 }
 
+/*
+ * Versions that do not know base backups must refuse a place before there is one.  The header of
+ * an encrypted repository, which only its writer can sign, was taken over with that.
+ */
+static bool
+follow_features(const Repository *from, Repository *to, bool dry_run)
+{
+	return dry_run || from->encryption != NULL || (from->features & FEATURE_CLUSTER) == 0 ||
+		   repository_add_feature(to, FEATURE_CLUSTER);
+}
+
 Repository *
 replica_open(const Repository *from, const char *location, bool create, bool dry_run, bool *absent)
 {
@@ -281,8 +293,9 @@ replica_open(const Repository *from, const char *location, bool create, bool dry
 	good = prepare(from, storage, create, dry_run, absent);
 	storage->close(storage);
 	to = good ? repository_open(location) : NULL;
-	if (to == NULL || (strcmp(to->id, from->id) == 0 ? replica_check_writer(from, to)
-													 : refuse_other(from, to->storage)))
+	if (to == NULL || (strcmp(to->id, from->id) == 0
+						   ? replica_check_writer(from, to) && follow_features(from, to, dry_run)
+						   : refuse_other(from, to->storage)))
 		return to;
 	repository_close(to);
 	return NULL;

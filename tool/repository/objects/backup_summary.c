@@ -36,7 +36,8 @@ backup_owner(const BackupName *name)
 {
 	char *database = printable_owner(name);
 	char *owner = name->owner.kind == BACKUP_OF_FILES ? xasprintf("files of set \"%s\"", database)
-				  : !backup_is_of_globals(name)       ? xasprintf("database \"%s\"", database)
+				  : name->owner.kind == BACKUP_OF_CLUSTER ? xasprintf("cluster %s", database)
+				  : !backup_is_of_globals(name)           ? xasprintf("database \"%s\"", database)
 				  : name->owner.server[0] != '\0'
 					  ? xasprintf("globals of server \"%s\"", name->owner.server)
 					  : xstrdup("globals");
@@ -50,8 +51,9 @@ backup_label(const BackupName *name)
 {
 	char *database = printable_owner(name);
 	char *label =
-		name->owner.kind == BACKUP_OF_FILES ? xasprintf("config %s/%s", database, name->id)
-		: !backup_is_of_globals(name)       ? xasprintf("%s/%s", database, name->id)
+		name->owner.kind == BACKUP_OF_FILES     ? xasprintf("config %s/%s", database, name->id)
+		: name->owner.kind == BACKUP_OF_CLUSTER ? xasprintf("base %s/%s", database, name->id)
+		: !backup_is_of_globals(name)           ? xasprintf("%s/%s", database, name->id)
 		: name->owner.server[0] != '\0' ? xasprintf("globals %s@/%s", name->owner.server, name->id)
 										: xasprintf("globals %s", name->id);
 
@@ -183,7 +185,7 @@ nearest_database(Repository *repository, const char *database)
 	owners = xcalloc((size_t) count + 1, sizeof(char *));
 	for (i = 0; i < count; i++)
 	{
-		if (names[i].owner.kind != BACKUP_OF_FILES && !backup_is_of_globals(&names[i]) &&
+		if (names[i].owner.kind == BACKUP_OF_DATABASE &&
 			strcmp(names[i].owner.server, repository->server) == 0)
 			owners[n++] = names[i].owner.name;
 	}

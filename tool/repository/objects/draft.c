@@ -73,7 +73,7 @@ draft_create(Repository *repository, BackupKind kind, const char *name,
 	manifest->codec = settings->codec;
 	manifest->level = settings->compress_level;
 	manifest->repository = xstrdup(repository->id);
-	if (kind != BACKUP_OF_FILES)
+	if (kind == BACKUP_OF_DATABASE || kind == BACKUP_OF_GLOBALS)
 		memcpy(manifest->server.label, repository->server, sizeof(manifest->server.label));
 	manifest_describe(repository, manifest);
 	return draft;
@@ -132,6 +132,14 @@ note_text(BackupDraft *draft, const StoredText *text)
 bool
 draft_put(BackupDraft *draft, MemberKind kind, const char *text, size_t length)
 {
+	DigestHex id;
+
+	return draft_put_known(draft, kind, text, length, id);
+}
+
+bool
+draft_put_known(BackupDraft *draft, MemberKind kind, const char *text, size_t length, DigestHex id)
+{
 	StoredText stored = {.member = {.kind = kind, .table = -1, .raw = length}};
 	Compressor *compressor;
 	Buffer frame;
@@ -150,6 +158,7 @@ draft_put(BackupDraft *draft, MemberKind kind, const char *text, size_t length)
 	buffer_free(&frame);
 	if (!good)
 		return false;
+	memcpy(id, stored.object.id, sizeof(DigestHex));
 	atomic_fetch_add(&progress.stored_bytes, stored.object.bytes);
 	note_text(draft, &stored);
 	return true;

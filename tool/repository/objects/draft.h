@@ -51,6 +51,10 @@ extern const Manifest *draft_previous(const BackupDraft *draft);
  */
 extern bool draft_put(BackupDraft *draft, MemberKind kind, const char *text, size_t length);
 
+/* The same; id receives that of the object. */
+extern bool draft_put_known(BackupDraft *draft, MemberKind kind, const char *text, size_t length,
+							DigestHex id);
+
 /*
  * For what is larger than memory: pieces that `threads` compress and store, in
  * the order of (ordinal, sequence) within their kind.  One for a draft; the maker calls

@@ -212,7 +212,7 @@ has_manifest(const NameList *list, const char *name, size_t stem)
 	return false;
 }
 
-/* One directory backups/<database>/, globals/ or config/<set>/. */
+/* One directory backups/<database>/, globals/, config/<set>/ or base/<system>/. */
 static bool
 find_in_backups(Repository *repository, const char *directory, Leftovers *leftovers)
 {
@@ -357,7 +357,7 @@ reference(Repository *repository, const BackupName *names, int count, const char
 	return good && !interrupted();
 }
 
-/* The objects that the backups of one server need, and those of sets of files if it is main. */
+/* The objects that the backups of one server need, and what is of no server, if it is main. */
 static bool
 find_needed(Repository *repository, const BackupName *names, int count, const char *server,
 			Leftovers *leftovers, bool *damaged)
@@ -417,6 +417,7 @@ leftovers_find(Repository *repository, const BackupName *names, int count, Lefto
 	if (find_needed(repository, names, count, "", leftovers, damaged) &&
 		find_of_servers(repository, names, count, leftovers, damaged) &&
 		find_in_tree(repository, "config", leftovers) &&
+		find_in_tree(repository, "base", leftovers) &&
 		find_temporary(repository, ".", "", leftovers))
 		return true;
 	leftovers_free(leftovers);

@@ -361,6 +361,20 @@ pipeline_add_to_manifest(Pipeline *pipeline, MemberKind kind, Manifest *manifest
 }
 
 void
+pipeline_ids(const Pipeline *pipeline, DigestHex *ids, size_t count)
+{
+	size_t i;
+
+	for (i = 0; i < pipeline->nstored; i++)
+	{
+		const StoredPiece *stored = &pipeline->stored[i];
+
+		if (stored->ordinal < count)
+			memcpy(ids[stored->ordinal], stored->object.id, sizeof(DigestHex));
+	}
+}
+
+void
 pipeline_free(Pipeline *pipeline)
 {
 	size_t stored;

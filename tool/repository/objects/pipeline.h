@@ -69,6 +69,9 @@ extern bool pipeline_finish(Pipeline *pipeline);
  * the order of (ordinal, sequence): large objects follow all data.
  */
 extern void pipeline_add_to_manifest(Pipeline *pipeline, MemberKind kind, Manifest *manifest);
+/* As which objects the pieces were stored, by their ordinals, each of which has one piece. */
+extern void pipeline_ids(const Pipeline *pipeline, DigestHex *ids, size_t count);
+
 extern void pipeline_free(Pipeline *pipeline);
 
 #endif /* NEX_PIPELINE_H */

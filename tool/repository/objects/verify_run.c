@@ -103,8 +103,7 @@ look_for_unknown(VerifyRun *run, VerifiedBackup *result, const Manifest *manifes
 {
 	MemberKind member;
 
-	if (result->name->owner.kind == BACKUP_OF_FILES || result->report.nbad > 0 ||
-		result->unreadable)
+	if (!owner_has_server(&result->name->owner) || result->report.nbad > 0 || result->unreadable)
 		return true;
 	if (!unknown_members_find(run->request->repository, manifest, &result->unknown))
 		return false;

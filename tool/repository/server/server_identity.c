@@ -107,12 +107,11 @@ warn_of_other_label(Repository *repository, const Owner *owner, const char *iden
 		char *other = NULL;
 		BackupName where;
 
-		for (next = i + 1; next < count &&
-						   strcmp(names[next].owner.server, names[i].owner.server) == 0 &&
-						   (names[next].owner.kind == BACKUP_OF_FILES) ==
-							   (names[i].owner.kind == BACKUP_OF_FILES);)
+		for (next = i + 1;
+			 next < count && strcmp(names[next].owner.server, names[i].owner.server) == 0 &&
+			 owner_has_server(&names[next].owner) == owner_has_server(&names[i].owner);)
 			next++;
-		if (names[i].owner.kind != BACKUP_OF_FILES &&
+		if (owner_has_server(&names[i].owner) &&
 			compare_latest(repository, names + i, next - i, identifier, &other, &where))
 		{
 			log_warning_hint("If that was not meant, set --server, or \"server\" in the settings "

@@ -213,7 +213,7 @@ servers_each(const BackupName *names, int count, ServerVisit visit, void *argume
 	{
 		const char *server = names[i].owner.server;
 
-		if (names[i].owner.kind == BACKUP_OF_FILES || (last != NULL && strcmp(server, last) == 0))
+		if (!owner_has_server(&names[i].owner) || (last != NULL && strcmp(server, last) == 0))
 			continue;
 		good = visit(server, argument) && good;
 		last = server;

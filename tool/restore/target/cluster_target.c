@@ -51,8 +51,8 @@ add_database(ClusterTarget *target, const Settings *settings, Repository *reposi
 	const BackupName *chosen;
 	ClusterTargetItem *item;
 
-	/* A set of files goes to directories, not into a cluster: "nex_backup config restore". */
-	if (names[0].owner.kind == BACKUP_OF_FILES ||
+	/* Files go to directories, not into a cluster: "config restore", "restore --cluster". */
+	if (!owner_has_server(&names[0].owner) ||
 		strcmp(names[0].owner.server, repository->server) != 0 ||
 		(!globals && is_excluded(settings, names[0].owner.name)))
 		return;

@@ -1,0 +1,156 @@
+# Base backups: of a server that works on, with a tablespace and unlogged tables; complete only with its WAL; damaged
+# pages named; nothing left by one that is killed; and no other command takes their objects for leftovers.
+use strict;
+use warnings;
+
+use File::Temp ();
+use NexBackup::Test;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $scratch = File::Temp::tempdir(CLEANUP => 1);
+my $tool = tool_path();
+my $repo = new_repository('base');
+my $node = PostgreSQL::Test::Cluster->new('primary');
+
+$node->init(allows_streaming => 1, extra => [ '--wal-segsize=1', '--locale=C', '--data-checksums' ]);
+$node->append_conf('postgresql.conf', "archive_mode = on\narchive_command = ''\nautovacuum = off\nmax_wal_size = 64MB\n");
+$node->start;
+use_server($node);
+delete $ENV{PGDATABASE};
+
+sub on { return $node->safe_psql('postgres', $_[0]) }
+sub archive_by { on("ALTER SYSTEM SET archive_command = '$_[0]'"); return on('SELECT pg_reload_conf()') }
+
+my @backup = ("--repo=$repo", 'base', 'backup', '--checkpoint=fast', '-j2');
+
+sub manifests { return map { "base/$_" } grep { /\.json$/ } -d "$repo/base" ? all_files("$repo/base") : () }
+sub objects { return grep { !/\.tmp$/ } all_files("$repo/objects") }
+
+# ------------------------------------------------------------ refused before anything is done
+
+tool_fails([@backup], 1, qr/does not archive its WAL: archive_command is empty.*HINT:.*wal push %p/s, 'a server that does not archive');
+ok(!-e "$repo/base" && !-e "$repo/objects", 'nothing was written');
+archive_by('true');
+on('SELECT pg_switch_wal()');
+ok(wait_until(sub { on('SELECT archived_count > 0 FROM pg_stat_archiver') eq 't' }), 'it archives, but not here');
+tool_fails([@backup], 1, qr/archives its WAL, but there is none of it in repository/, 'WAL that goes elsewhere');
+archive_by("$tool --repo=$repo wal push %p");
+on(q{SELECT pg_create_restore_point('a'); SELECT pg_switch_wal()});
+ok(wait_until(sub { -d "$repo/wal" }), 'WAL is archived');
+
+# ------------------------------------------------------------ under load
+
+mkdir "$scratch/space" or die;
+on(<<"SQL");
+CREATE TABLESPACE space LOCATION '$scratch/space';
+CREATE TABLE big AS SELECT g AS id, repeat(md5(g::text), 5) AS t FROM generate_series(1, 60000) g;
+CREATE TABLE there TABLESPACE space AS SELECT * FROM big LIMIT 20000;
+CREATE UNLOGGED TABLE unlogged AS SELECT * FROM big LIMIT 1000;
+CREATE INDEX ON big (id);
+SQL
+my $unlogged = on(q{SELECT pg_relation_filepath('unlogged')});
+my $load = background_sql('postgres', q{DO $$ BEGIN FOR i IN 1..100000 LOOP UPDATE big SET t = t || 'x' WHERE id % 5000 = i % 5000; COMMIT; END LOOP; END $$});
+my $made = tool_json(@backup);
+is($made->{kind}, 'cluster', 'a base backup under load') or BAIL_OUT('no base backup');
+is($made->{damaged_pages}, 0, 'pages that are read while they are written are no damage');
+on(q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'DO %'});
+$load->();
+is_deeply([ map { $_->{path} } @{ $made->{tablespaces} } ], ["$scratch/space"], 'the tablespace is known');
+like(read_bytes("$repo/nex_backup.json"), qr/"format": 2,\n"features": \["wal", "cluster"\]/, 'older versions refuse the repository');
+like(tool_ok([ "--repo=$repo", 'base', 'list' ], 'base list'), qr/\(base [0-9a-f]{16}\) \| $made->{backup}/, 'it is listed');
+like(tool_ok([ "--repo=$repo", 'list' ], 'list'), qr/\(base [0-9a-f]{16}\) \| $made->{backup}/, '… among all backups');
+like(tool_ok([ "--repo=$repo", 'base', 'info' ], 'base info'), qr/Checksums +all pages are good/, 'info');
+like(tool_ok([ "--repo=$repo", 'base', 'verify' ], 'base verify'), qr/: ok \(/, 'it is whole');
+tool_ok([ "--repo=$repo", 'base', 'verify', $made->{backup} ], 'verified by its name');
+
+# A second reader, with stock tools: the names in the maps.
+my $objects = join(' ', map { "$repo/objects/$_" } objects());
+my $names = qx{zstd -dcq $objects | strings -n 4};
+like($names, qr{pg_tblspc/\d+/PG_\d+_\d+/\d+/\d+}, 'files of the tablespace are in it');
+like($names, qr/\Q${unlogged}\E_init/, 'of an unlogged table the empty file is');
+unlike($names, qr{\Q$unlogged\E\n|postmaster\.pid|pg_internal\.init}, '… and nothing else, nor what is the server\'s alone');
+
+# ------------------------------------------------------------ what did not change
+
+on('CHECKPOINT');
+tool_ok([@backup], 'a backup after the load');
+my $again = tool_json(@backup);
+cmp_ok($again->{new_bytes}, '<', $made->{stored_bytes} / 4, 'what did not change is not stored again');
+my @before = objects();
+tool_ok([ "--repo=$repo", 'expire', '--keep-minimum=100' ], 'expire');
+is(scalar objects(), scalar @before, 'expire takes none of their objects for a leftover');
+tool_ok([ "--repo=$repo", 'verify', '--level=present' ], 'all of it is there');
+unlike((tool("--repo=$repo", 'doctor', '--no-server'))[1], qr/unclear|not understood|interrupted or running/, 'doctor has nothing against it');
+
+# ------------------------------------------------------------ killed, interrupted
+
+sub sessions { return on(q{SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'nex_backup%'}) }
+
+for my $signal ('KILL', 'INT')
+{
+	my $count = manifests();
+	my $stored = objects();
+
+	on('UPDATE big SET t = reverse(t)');
+	my $pid = start_tool("$scratch/$signal", @backup, '--rate=2', '--compress=none');
+	ok(wait_until(sub { objects() > $stored || -z "$scratch/none" }), "$signal: it has begun to store");
+	kill $signal => $pid;
+	is(finish_tool($pid), $signal eq 'KILL' ? 137 : 130, "$signal: it ends");
+	is(scalar manifests(), $count, "$signal: nothing is published");
+	ok(wait_until(sub { sessions() eq '0' }), "$signal: the server has no session of it, and is out of backup mode");
+}
+my $left = objects();
+tool_ok([ "--repo=$repo", 'expire', '--keep-minimum=100' ], 'expire');
+cmp_ok(scalar objects(), '<', $left, 'what they left is removed');
+like(tool_ok([ "--repo=$repo", 'base', 'verify' ], 'base verify'), qr/: ok .*: ok /s, 'and nothing that is needed');
+
+# ------------------------------------------------------------ WAL that does not come
+
+archive_by('false');
+my $published = manifests();
+tool_fails([ @backup, '--archive-wait=2s' ], 1, qr/segment [0-9A-F]{24}, which the backup needs, was not archived.*within 2 seconds/s, 'the WAL of the backup is not archived');
+is(scalar manifests(), $published, 'without it nothing is published');
+archive_by("$tool --repo=$repo wal push %p");
+
+# ------------------------------------------------------------ damage
+
+on('CREATE TABLE cold AS SELECT * FROM big LIMIT 5000; CHECKPOINT');
+my $cold = $node->data_dir . '/' . on(q{SELECT pg_relation_filepath('cold')});
+my $good = read_bytes($cold);
+my $bad = $good;
+substr($bad, 3 * 8192 + 4000, 1) ^= "\x01";
+write_bytes($cold, $bad);
+my ($code, $out, $err) = tool(@backup);
+is($code, 3, 'a damaged page is an error');
+like($err, qr{block 3 of file "base/\d+/\d+"}, 'its place is named');
+like($out, qr/^base backup \S+: /m, 'the backup is there all the same');
+like(tool_ok([ "--repo=$repo", 'base', 'info' ], 'base info'), qr/damaged page.*block 3 of "base/s, 'info shows it');
+write_bytes($cold, $good);
+
+# ------------------------------------------------------------ another place
+
+tool_ok([ 'copy', "--from=$repo", "--to=$scratch/copy", '--create' ], 'copy');
+like(tool_ok([ "--repo=$scratch/copy", 'base', 'verify' ], 'verify the copy'), qr/base .*: ok/, 'base backups are copied');
+like(read_bytes("$scratch/copy/nex_backup.json"), qr/"cluster"/, 'older versions refuse the copy, too');
+
+tool_ok([ 'init', "--repo=$scratch/other" ], 'another repository');
+tool_fails([ 'copy', "--from=$repo", "--to=$scratch/other", '--re-encrypt' ], 1, qr/base backup|"base \S+" cannot be copied with --re-encrypt/, 'with other keys they cannot be copied');
+ok(!-e "$scratch/other/base", 'and are not');
+
+# ------------------------------------------------------------ removed by rules
+
+tool_ok([ "--repo=$repo", 'expire' ], 'expire');
+cmp_ok(scalar manifests(), '<', $published, 'those that no rule keeps are removed');
+like(tool_ok([ "--repo=$repo", 'base', 'verify' ], 'base verify'), qr/: ok \(/, 'and the others are whole');
+
+# ------------------------------------------------------------ a damaged repository
+
+my ($largest) = sort { -s "$repo/objects/$b" <=> -s "$repo/objects/$a" } objects();
+damage_file("$repo/objects/$largest", 'flip');
+($code) = tool("--repo=$repo", 'base', 'verify');
+is($code, 3, 'a damaged object is found');
+
+$node->stop;
+done_testing();

@@ -1,0 +1,136 @@
+/*-------------------------------------------------------------------------
+ *
+ * cli_base.c
+ *	  nex_backup base: base backups of whole clusters.
+ *
+ * A word in front of "backup", "list" and so on, as for the globals.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "backups.h"
+#include "base_backup.h"
+#include "base_report.h"
+#include "command.h"
+#include "command_settings.h"
+#include "find_verb.h"
+#include "general_settings.h"
+#include "interrupt.h"
+#include "log.h"
+#include "output.h"
+#include "progress_bar.h"
+#include "repository_view.h"
+#include "resolve.h"
+#include "settings.h"
+
+static bool
+run_backup(const Settings *settings)
+{
+	Repository *repository = open_repository(settings);
+	struct timespec start;
+	struct timespec end;
+	Manifest *manifest;
+	bool good;
+
+	if (repository == NULL)
+		return false;
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	progress_bar_start(settings);
+	manifest = base_backup(settings, repository);
+	progress_bar_stop();
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	if (manifest != NULL)
+	{
+		interrupt_too_late();
+		output_done("Base backup %s is complete.", manifest->id);
+		base_report_made(manifest,
+						 (double) (end.tv_sec - start.tv_sec) +
+							 (double) (end.tv_nsec - start.tv_nsec) / 1e9,
+						 settings->general->json);
+	}
+	good = manifest != NULL && manifest->cluster.damaged == 0;
+	manifest_free(manifest);
+	repository_close(repository);
+	return good;
+}
+
+static bool
+run_info(const Settings *settings)
+{
+	Repository *repository = open_repository(settings);
+	Manifest *manifest = NULL;
+	BackupName name;
+
+	if (repository == NULL)
+		return false;
+	if (repository_resolve_cluster(
+			repository, settings->general->narguments > 0 ? settings->general->arguments[0] : NULL,
+			&name))
+		manifest = repository_manifest(repository, &name);
+	if (manifest != NULL)
+		base_report_info(repository, &name, manifest, settings->general->json);
+	manifest_free(manifest);
+	repository_close(repository);
+	return manifest != NULL;
+}
+
+static bool
+run_list(const Settings *settings)
+{
+	return command_list.run(settings);
+}
+
+static bool
+run_verify(const Settings *settings)
+{
+	return command_verify.run(settings);
+}
+
+typedef struct Verb
+{
+	const char *name;
+	bool takes_id;
+	bool (*run)(const Settings *settings); /* with the words behind its name */
+} Verb;
+
+static const Verb verbs[] = {{"backup", false, run_backup},
+							 {"list", false, run_list},
+							 {"info", true, run_info},
+							 {"verify", true, run_verify}};
+
+static bool
+run_base(const Settings *settings)
+{
+	const Verb *verb = FIND_VERB("base", settings->general->arguments[0], verbs);
+	GeneralSettings general = *settings->general;
+	CommandSettings command = *settings->command;
+	Settings copy = *settings;
+
+	if (verb == NULL)
+		return false;
+	general.narguments--;
+	general.arguments++;
+	command.clusters = true;
+	copy.general = &general;
+	copy.command = &command;
+	if (general.narguments > 0 && !verb->takes_id)
+		return report_error(EXIT_USAGE, NULL, "\"nex_backup help base\" shows the usage.",
+							"\"base %s\" takes no argument", verb->name);
+	return verb->run(&copy);
+}
+
+const Command command_base = {
+	.name = "base",
+	.summary = "back up all files of a server, to recover it to any moment",
+	.arguments = "backup|list|info|verify [[SYSTEM/]ID]",
+	.min_arguments = 1,
+	.max_arguments = 2,
+	.options = "dbname host port username no-password password jobs type compress checkpoint rate "
+			   "archive-wait level",
+	.per_call = "level",
+	.run = run_base,
+	.opens_backups = true,
+};

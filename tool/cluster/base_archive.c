@@ -1,0 +1,194 @@
+/*-------------------------------------------------------------------------
+ *
+ * base_archive.c
+ *	  Is the WAL that a base backup needs in the archive?
+ *
+ * The server can wait for its archiver itself, but not say what it waits for,
+ * and it does not know which archive that is.  The names in this one do.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "base_archive.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "deadline.h"
+#include "interrupt.h"
+#include "log.h"
+#include "memory.h"
+#include "progress.h"
+#include "wal_system.h"
+
+#define LOOK_AGAIN_MILLISECONDS 500
+#define SAY_AFTER_SECONDS 10
+
+#define WAIT_HINT                                                                                  \
+	"The server's log has the reason if its archive_command fails; it must store WAL in this "     \
+	"repository: nex_backup wal push %p.  Nothing was published; another backup finds the files "  \
+	"that were stored."
+
+static uint64_t
+system_of(const Manifest *manifest)
+{
+	return strtoull(manifest->database.name, NULL, 16);
+}
+
+bool
+base_archive_check(const BaseServer *server, Repository *repository, const Manifest *manifest)
+{
+	WalSystem system;
+	StoreResult result;
+	char *archiver;
+	bool elsewhere;
+
+	if (wal_system_open(repository, system_of(manifest), &system, &result))
+		return system.segment_size == manifest->cluster.segment_size ||
+			   report_error(EXIT_FAILED, NULL, NULL,
+							"the WAL of this server in repository \"%s\" has segments of another "
+							"size",
+							repository->storage->location);
+	if (result.code != STORE_ABSENT)
+		return false;
+	archiver = base_server_archiver(server);
+	elsewhere = server->archived > 0 || archiver != NULL;
+	if (elsewhere)
+		report_error(EXIT_FAILED, archiver,
+					 "Its archive_command is to be 'nex_backup wal push %p', with the --repo of "
+					 "this repository.  If it is, since a moment ago, call pg_switch_wal() first.",
+					 "the server archives its WAL, but there is none of it in repository \"%s\"",
+					 repository->storage->location);
+	else
+		log_info("no WAL of this server is archived yet");
+	free(archiver);
+	return !elsewhere;
+}
+
+/* How often a directory of the archive has a segment, with different contents. */
+static int
+count_of(const WalListing *listing, const char *name)
+{
+	const char *content = NULL;
+	int count = 0;
+	size_t i;
+
+	for (i = 0; i < listing->count; i++)
+	{
+		const WalFile *file = &listing->files[i];
+
+		if (file->name.kind != WAL_SEGMENT || strcmp(file->name.text, name) != 0 ||
+			(content != NULL && strcmp(content, file->content) == 0))
+			continue;
+		content = file->content;
+		count++;
+	}
+	return count;
+}
+
+/* The first segment that is not there, from *number to `last`; false (reported) on failure. */
+static bool
+find_missing(const WalSystem *system, uint32_t timeline, uint64_t last, uint64_t *number)
+{
+	WalListing listing = {0};
+	uint32_t listed = 0;
+	bool any = false;
+	bool good = true;
+
+	while (good && *number <= last)
+	{
+		WalName name;
+		int count;
+
+		wal_segment_name(timeline, *number, system->segment_size, &name);
+		if (!any || name.log != listed)
+		{
+			char *below = xasprintf("%08" PRIX32 "/%08" PRIX32, name.timeline, name.log);
+			StoreResult result;
+
+			wal_listing_free(&listing);
+			result = wal_list(system, below, &listing);
+			good = result.code == STORE_OK || wal_list_failed(system, &result);
+			free(below);
+			any = true;
+			listed = name.log;
+		}
+		count = good ? count_of(&listing, name.text) : 0;
+		if (count > 1)
+			good = report_error(EXIT_INTEGRITY, NULL,
+								"Two servers wrote it; \"nex_backup wal list\" shows more.",
+								"repository \"%s\" has two different files \"%s\"",
+								system->repository->storage->location, name.text);
+		if (count != 1)
+			break;
+		(*number)++;
+	}
+	wal_listing_free(&listing);
+	return good;
+}
+
+static bool
+report_late(const BaseServer *server, const Repository *repository, const Manifest *manifest,
+			uint64_t number, int seconds)
+{
+	char *archiver = base_server_archiver(server);
+	WalName name;
+
+	wal_segment_name(manifest->cluster.timeline, number, manifest->cluster.segment_size, &name);
+	report_error(EXIT_FAILED, archiver, WAIT_HINT,
+				 "segment %s, which the backup needs, was not archived to repository \"%s\" within "
+				 "%d seconds",
+				 name.text, repository->storage->location, seconds);
+	free(archiver);
+	return false;
+}
+
+static void
+say_waiting(const Manifest *manifest, uint64_t number)
+{
+	WalName name;
+
+	wal_segment_name(manifest->cluster.timeline, number, manifest->cluster.segment_size, &name);
+	log_info("waiting for the server to archive segment %s", name.text);
+}
+
+bool
+base_archive_wait(const BaseServer *server, Repository *repository, const Manifest *manifest,
+				  int seconds)
+{
+	const ManifestCluster *cluster = &manifest->cluster;
+	const struct timespec pause = {0, LOOK_AGAIN_MILLISECONDS * 1000000L};
+	uint64_t number = cluster->start / cluster->segment_size;
+	uint64_t last = (cluster->stop - 1) / cluster->segment_size;
+	double began = monotonic_seconds();
+	bool said = false;
+
+	progress_phase("waiting for the WAL to be archived", "segments", last - number + 1, 0);
+	while (!stop_requested())
+	{
+		uint64_t before = number;
+		StoreResult result;
+		WalSystem system;
+
+		if (wal_system_open(repository, system_of(manifest), &system, &result))
+		{
+			if (!find_missing(&system, cluster->timeline, last, &number))
+				return false;
+		}
+		else if (result.code != STORE_ABSENT)
+			return false;
+		atomic_fetch_add(&progress.units_done, number - before);
+		if (number > last)
+			return true;
+		if (monotonic_seconds() - began > seconds)
+			return report_late(server, repository, manifest, number, seconds);
+		if (!said && monotonic_seconds() - began > SAY_AFTER_SECONDS)
+		{
+			say_waiting(manifest, number);
+			said = true;
+		}
+		nanosleep(&pause, NULL);
+	}
+	return false;
+}

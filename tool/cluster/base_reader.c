@@ -1,0 +1,337 @@
+/*-------------------------------------------------------------------------
+ *
+ * base_reader.c
+ *	  Reading the files of a server.
+ *
+ * The server works on.  A file that was longer when it was listed was
+ * truncated since, or its relation dropped: the WAL says so, and what is
+ * missing is taken as zeros.  A page that has a wrong checksum is read again;
+ * if it stays so, and its LSN is from before the backup, it is damaged.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "base_reader.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cluster_file.h"
+#include "control_file.h"
+#include "deadline.h"
+#include "interrupt.h"
+#include "log.h"
+#include "memory.h"
+#include "progress.h"
+
+#define MAX_THREADS 64
+
+/* How often a page with a wrong checksum is read again, and how long it is waited for between. */
+#define READ_AGAIN 3
+#define READ_AGAIN_MICROSECONDS 2000
+
+#define CONTROL_TRIES 100
+
+typedef struct Work
+{
+	const BaseReading *reading;
+	_Atomic size_t next;
+
+	pthread_mutex_t mutex; /* for what follows, and the manifest */
+	double free_at;        /* by monotonic_seconds(): when the next bytes may be read */
+} Work;
+
+/* The file that a thread has open. */
+typedef struct OpenFile
+{
+	uint32_t file;
+	int descriptor; /* -1: none */
+} OpenFile;
+
+/* ---- rate ---- */
+
+static void
+sleep_until(double when)
+{
+	double now;
+
+	while ((now = monotonic_seconds()) < when && !stop_requested())
+	{
+		double left = when - now < 0.2 ? when - now : 0.2;
+		struct timespec pause = {0, (long) (left * 1e9)};
+
+		nanosleep(&pause, NULL);
+	}
+}
+
+/* Wait for one's turn to read so many bytes. */
+static void
+keep_rate(Work *work, uint32_t bytes)
+{
+	double now = monotonic_seconds();
+	double when;
+
+	if (work->reading->rate == 0)
+		return;
+	pthread_mutex_lock(&work->mutex);
+	when = work->free_at > now ? work->free_at : now;
+	work->free_at = when + (double) bytes / (double) work->reading->rate;
+	pthread_mutex_unlock(&work->mutex);
+	sleep_until(when);
+}
+
+/* ---- files ---- */
+
+/* As much as there is.  -1 and errno, or the number of bytes. */
+static ssize_t
+read_at(int descriptor, char *into, size_t bytes, uint64_t offset)
+{
+	size_t done = 0;
+
+	while (done < bytes)
+	{
+		ssize_t got = pread(descriptor, into + done, bytes - done, (off_t) (offset + done));
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return -1;
+		if (got == 0)
+			break;
+		done += (size_t) got;
+	}
+	return (ssize_t) done;
+}
+
+static bool
+report_unread(const BaseFile *file, int error)
+{
+	return report_error(EXIT_FAILED, NULL, NULL, "could not read file \"%s\" of the server: %s",
+						file->path, strerror(error));
+}
+
+/* Have the file open.  False (reported) on failure; one that is gone is none. */
+static bool
+open_file(const Work *work, OpenFile *open, uint32_t number)
+{
+	BaseFile *file = &work->reading->tree->files[number];
+
+	if (open->descriptor >= 0 && open->file == number)
+		return true;
+	if (open->descriptor >= 0)
+		close(open->descriptor);
+	open->file = number;
+	open->descriptor = base_tree_open(work->reading->tree, file->path);
+	if (open->descriptor < 0 && errno != ENOENT)
+		return report_unread(file, errno);
+	if (open->descriptor < 0)
+		file->gone = true;
+	return true;
+}
+
+/* ---- pages ---- */
+
+static void
+note_damage(Work *work, const BaseFile *file, uint32_t block)
+{
+	Manifest *manifest = work->reading->manifest;
+	ManifestCluster *cluster = &manifest->cluster;
+
+	pthread_mutex_lock(&work->mutex);
+	cluster->damaged++;
+	if (cluster->ndamage < MAX_DAMAGE)
+	{
+		cluster->damage =
+			xrealloc(cluster->damage, (cluster->ndamage + 1) * sizeof(ManifestDamage));
+		cluster->damage[cluster->ndamage++] = (ManifestDamage){xstrdup(file->path), block};
+	}
+	pthread_mutex_unlock(&work->mutex);
+	log_warning("file \"%s\": block %u has a wrong checksum", file->path, block);
+}
+
+/*
+ * A page that does not look good: read it again, and keep what came last.  True if it stays
+ * bad; one that the server has cut off meanwhile is not.
+ */
+static bool
+stays_bad(const BaseReading *reading, int descriptor, char *page, uint64_t offset, uint32_t block)
+{
+	size_t size = reading->rules.block_size;
+	char *again = xmalloc(size);
+	bool bad = true;
+	int i;
+
+	for (i = 0; i < READ_AGAIN && bad; i++)
+	{
+		struct timespec pause = {0, READ_AGAIN_MICROSECONDS * 1000};
+
+		nanosleep(&pause, NULL);
+		if (read_at(descriptor, again, size, offset) != (ssize_t) size)
+			bad = false;
+		else
+		{
+			memcpy(page, again, size);
+			bad = data_page_look(&reading->rules, page, block) == PAGE_BAD;
+		}
+	}
+	free(again);
+	return bad;
+}
+
+static void
+look_at_pages(Work *work, int descriptor, const PackPart *part, char *data, size_t length)
+{
+	const BaseReading *reading = work->reading;
+	const BaseFile *file = &reading->tree->files[part->file];
+	size_t size = reading->rules.block_size;
+	size_t at;
+
+	for (at = 0; at + size <= length; at += size)
+	{
+		uint32_t in_file = (uint32_t) ((part->offset + at) / size);
+		uint32_t block = file->segment * reading->relation_blocks + in_file;
+
+		if (data_page_look(&reading->rules, data + at, block) == PAGE_BAD &&
+			stays_bad(reading, descriptor, data + at, part->offset + at, block))
+			note_damage(work, file, in_file);
+	}
+}
+
+/* ---- packs ---- */
+
+/* Read a part to the end of a piece; what is missing is zero. */
+static bool
+read_part(Work *work, OpenFile *open, const PackPart *part, Buffer *raw)
+{
+	const BaseFile *file = &work->reading->tree->files[part->file];
+	char *data;
+	ssize_t got = 0;
+
+	keep_rate(work, part->bytes);
+	buffer_reserve(raw, part->bytes);
+	data = raw->data + raw->length;
+	if (!open_file(work, open, part->file))
+		return false;
+	if (open->descriptor >= 0)
+		got = read_at(open->descriptor, data, part->bytes, part->offset);
+	if (got < 0)
+		return report_unread(file, errno);
+	memset(data + got, 0, part->bytes - (size_t) got);
+	if (file->relation)
+		look_at_pages(work, open->descriptor, part, data, (size_t) got);
+	raw->length += part->bytes;
+	atomic_fetch_add(&progress.raw_bytes, part->bytes);
+	atomic_fetch_add(&progress.weight_done, part->bytes);
+	return true;
+}
+
+static bool
+read_pack(Work *work, OpenFile *open, size_t number)
+{
+	const BaseReading *reading = work->reading;
+	const Pack *pack = &reading->plan->packs[number];
+	Piece *piece = pipeline_take(reading->pipeline, (uint32_t) number, 0);
+	bool good = piece != NULL;
+	size_t i;
+
+	for (i = 0; i < pack->count && good; i++)
+	{
+		const PackPart *part = &reading->plan->parts[pack->first + i];
+
+		if (part->new_frame && i > 0)
+			piece_end_segment(piece);
+		if (part->new_frame)
+			piece_begin_segment(piece, MEMBER_PAGES, -1);
+		good = !stop_requested() && read_part(work, open, part, &piece->raw);
+	}
+	if (piece == NULL)
+		return false;
+	if (good)
+		piece_end_segment(piece);
+	else
+		piece->nsegments = 0;
+	pipeline_submit(reading->pipeline, piece);
+	return good;
+}
+
+static void *
+read_packs(void *argument)
+{
+	Work *work = argument;
+	OpenFile open = {0, -1};
+	bool good = true;
+
+	while (good && !stop_requested())
+	{
+		size_t number = atomic_fetch_add(&work->next, 1);
+
+		if (number >= work->reading->plan->npacks)
+			break;
+		good = read_pack(work, &open, number);
+		atomic_fetch_add(&progress.units_done, 1);
+	}
+	if (!good)
+		stop_request();
+	if (open.descriptor >= 0)
+		close(open.descriptor);
+	return NULL;
+}
+
+bool
+base_read(const BaseReading *reading, int threads)
+{
+	Work work = {.reading = reading};
+	pthread_t ids[MAX_THREADS];
+	int started = 0;
+	int error = 0;
+	int i;
+
+	pthread_mutex_init(&work.mutex, NULL);
+	while (started < threads && started < MAX_THREADS && error == 0)
+	{
+		error = pthread_create(&ids[started], NULL, read_packs, &work);
+		started += error == 0;
+	}
+	for (i = 0; i < started; i++)
+		pthread_join(ids[i], NULL);
+	pthread_mutex_destroy(&work.mutex);
+	if (started == 0)
+		return report_error(EXIT_FAILED, strerror(error), NULL, "could not start a thread");
+	return pipeline_finish(reading->pipeline) && !stop_requested();
+}
+
+bool
+base_read_control(const BaseTree *tree, Buffer *content)
+{
+	ControlFile control;
+	ssize_t got = -1;
+	int descriptor = base_tree_open(tree, CONTROL_FILE);
+	int i;
+
+	if (descriptor < 0)
+		return report_error(EXIT_FAILED, NULL, NULL, "could not open file \"%s\" of the server: %s",
+							CONTROL_FILE, strerror(errno));
+	buffer_reset(content);
+	buffer_reserve(content, CONTROL_BYTES);
+	for (i = 0; i < CONTROL_TRIES && !stop_requested(); i++)
+	{
+		struct timespec pause = {0, READ_AGAIN_MICROSECONDS * 1000};
+
+		got = read_at(descriptor, content->data, CONTROL_BYTES, 0);
+		if (got < 0 || control_file_read(content->data, (size_t) got, &control))
+			break;
+		nanosleep(&pause, NULL);
+	}
+	close(descriptor);
+	if (got >= 0 && i < CONTROL_TRIES)
+	{
+		content->length = (size_t) got;
+		return !stop_requested();
+	}
+	return report_error(EXIT_FAILED, NULL, NULL, "could not read file \"%s\" of the server: %s",
+						CONTROL_FILE, got < 0 ? strerror(errno) : "its CRC is wrong");
+}
