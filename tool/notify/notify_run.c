@@ -25,6 +25,7 @@
 #include <libpq-fe.h>
 
 #include "backup_settings.h"
+#include "cluster_settings.h"
 #include "connection_settings.h"
 #include "file_settings.h"
 #include "general_settings.h"
@@ -84,7 +85,7 @@ database_of_settings(const Settings *settings, const char *kind, BackupKind of)
 {
 	if (of == BACKUP_OF_GLOBALS)
 		return xstrdup(GLOBALS_DATABASE);
-	if (settings->backup->all || of == BACKUP_OF_FILES)
+	if (settings->backup->all || of == BACKUP_OF_FILES || settings->cluster->cluster)
 		return NULL;
 	if (strcmp(kind, "backup") == 0)
 	{

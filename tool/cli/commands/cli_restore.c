@@ -6,6 +6,7 @@
  *-------------------------------------------------------------------------
  */
 #include "backup_settings.h"
+#include "cluster_settings.h"
 #include "command.h"
 
 #include <stdio.h>
@@ -26,6 +27,7 @@
 #include "repository_view.h"
 #include "restore.h"
 #include "restore_all.h"
+#include "restore_cluster.h"
 #include "restore_record.h"
 #include "restore_report.h"
 #include "restore_settings.h"
@@ -103,7 +105,7 @@ restore_one(const Settings *settings)
 	if (good)
 	{
 		interrupt_too_late();
-		restore_report(settings, &result,
+		restore_report(settings->general->json, &result,
 					   (double) (end.tv_sec - start.tv_sec) +
 						   (double) (end.tv_nsec - start.tv_nsec) / 1e9);
 	}
@@ -163,6 +165,10 @@ run_restore(const Settings *settings)
 	Repository *repository;
 	bool good;
 
+	if (settings->cluster->cluster)
+		return restore_cluster(
+			settings, settings->general->narguments > 0 ? settings->general->arguments[0] : NULL,
+			settings->general->json);
 	if (!check_usage(settings) || !restore_options_check(settings))
 		return false;
 	if (!settings->backup->all)
@@ -179,7 +185,7 @@ run_restore(const Settings *settings)
 const Command command_restore = {
 	.name = "restore",
 	.summary = "restore a database from a backup, or all of them",
-	.arguments = "[DB[/ID]]",
+	.arguments = "[DB[/ID]] | --cluster [ID] --data-dir DIR",
 	.min_arguments = 0,
 	.max_arguments = 1,
 	.options =
@@ -191,12 +197,14 @@ const Command command_restore = {
 		"username no-password password pg-bindir catalogue table schema exclude-table as append "
 		"data-only on-conflict disable-triggers rows-as owner-timeout schema-only no-owner "
 		"no-privileges role "
-		"allow-unknown-sql",
+		"allow-unknown-sql cluster data-dir target-time target-lsn target-xid target-name target "
+		"exclusive timeline action dry-run",
 	.per_call =
 		"to at drop yes discard-old all no-globals existing-roles on-object-error "
 		"object-errors-file table schema "
 		"exclude-table as append data-only on-conflict disable-triggers rows-as schema-only "
-		"no-owner no-privileges allow-unknown-sql",
+		"no-owner no-privileges allow-unknown-sql cluster data-dir target-time target-lsn "
+		"target-xid target-name target exclusive timeline action dry-run",
 	.run = run_restore,
 	.opens_backups = true,
 	.several_places = true,

@@ -12,6 +12,8 @@
 
 #include "backup_settings.h"
 #include "general_settings.h"
+#include "cluster_settings.h"
+#include "command_settings.h"
 #include "log.h"
 #include "owner_settings.h"
 #include "part_settings.h"
@@ -96,6 +98,18 @@ restore_options_check(const Settings *settings)
 		{"--disable-triggers", settings->part->disable_triggers},
 		{NULL, false}};
 
+	const Given of_cluster[] = {{"--data-dir", settings->cluster->data_dir != NULL},
+								{"--target-time", settings->cluster->target_time != NULL},
+								{"--target-lsn", settings->cluster->target_lsn != NULL},
+								{"--target-xid", settings->cluster->target_xid != NULL},
+								{"--target-name", settings->cluster->target_name != NULL},
+								{"--target", settings->cluster->target != RECOVER_TO_END},
+								{"--exclusive", settings->cluster->exclusive},
+								{"--timeline", settings->cluster->timeline != NULL},
+								{"--action", settings->cluster->action != ACTION_PAUSE},
+								{"--dry-run", settings->command->dry_run},
+								{NULL, false}};
+
 	return refuse_together(all, parts, "--all restores every database whole.") &&
 		   refuse_together(drop, parts,
 						   "--drop replaces a whole database.  Restore a part beside with --as, or "
@@ -109,5 +123,6 @@ restore_options_check(const Settings *settings)
 		   refuse_without(as, settings->part->table.count > 0, "--table") &&
 		   refuse_without(of_drop, settings->restore->drop, "--drop") &&
 		   refuse_without(of_all, settings->backup->all, "--all") &&
-		   refuse_without(of_append, settings->part->append, "--append");
+		   refuse_without(of_append, settings->part->append, "--append") &&
+		   refuse_without(of_cluster, false, "--cluster");
 }

@@ -12,7 +12,6 @@
 #include <string.h>
 
 #include "catalogue.h"
-#include "general_settings.h"
 #include "json_text.h"
 #include "log.h"
 #include "object_errors.h"
@@ -20,7 +19,6 @@
 #include "quote.h"
 #include "quoted_statements.h"
 #include "repository_view.h"
-#include "settings.h"
 
 static json_t *
 lines_json(const Lines *lines)
@@ -237,10 +235,10 @@ say_done(const RestoreResult *restored)
 }
 
 void
-restore_report(const Settings *settings, const RestoreResult *restored, double seconds)
+restore_report(bool json, const RestoreResult *restored, double seconds)
 {
 	say_done(restored);
-	if (settings->general->json)
+	if (json)
 		print_json(restored, seconds);
 	else
 		print_text(restored, seconds);

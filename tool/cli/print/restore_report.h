@@ -16,6 +16,6 @@ typedef struct Settings Settings;
 extern bool restore_options_check(const Settings *settings);
 
 /* Print what was restored, and of a part what was left out. */
-extern void restore_report(const Settings *settings, const RestoreResult *result, double seconds);
+extern void restore_report(bool json, const RestoreResult *result, double seconds);
 
 #endif /* NEX_RESTORE_REPORT_H */

@@ -1,0 +1,253 @@
+# restore --cluster: what was committed until the moment, and nothing else, whichever way the moment is given; and
+# nothing is written where it cannot be reached.
+use strict;
+use warnings;
+
+use Cwd ();
+use File::Temp ();
+use IPC::Run ();
+use NexBackup::Test;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes ();
+
+my $scratch = File::Temp::tempdir(CLEANUP => 1);
+my $tool = tool_path();
+my $repo = new_repository('plain');
+my $locked = "$scratch/locked";
+my $node = PostgreSQL::Test::Cluster->new('primary');
+my $port = PostgreSQL::Test::Cluster->new('restored')->port;
+my $seed = $ENV{NEX_SEED} // time;
+
+srand($seed);
+print "# seed $seed\n";
+tool_ok([ 'keygen', '--state-dir', "$scratch/none", '-o', "$scratch/key" ], 'a key');
+my ($recipient) = read_bytes("$scratch/key") =~ /(age1\w+)/;
+my @state = ("--state-dir=$scratch/state");
+tool_ok([ 'init', "--repo=$locked", "--recipient=$recipient", @state ], 'an encrypted repository');
+
+$node->init(allows_streaming => 1, extra => [ '--wal-segsize=1', '--locale=C', '--data-checksums' ]);
+$node->append_conf('postgresql.conf', <<"CONF");
+archive_mode = on
+archive_command = '$tool --repo=$repo wal push %p && $tool --repo=$locked @state wal push %p'
+max_wal_size = 64MB
+CONF
+$node->start;
+use_server($node);
+delete $ENV{PGDATABASE};
+
+sub on { return $node->safe_psql('postgres', $_[0]) }
+
+# Close the segment, and wait until it is archived.
+sub archived
+{
+	on(q{SELECT pg_create_restore_point('closed')});
+	my $name = on('SELECT pg_walfile_name(pg_switch_wal())');
+
+	return ok(wait_until(sub { on("SELECT coalesce(max(last_archived_wal), '') >= '$name' FROM pg_stat_archiver") eq 't' }), "$name is archived");
+}
+
+# ------------------------------------------------------------ a history
+
+mkdir "$scratch/space" or die;
+on(<<"SQL");
+CREATE TABLESPACE space LOCATION '$scratch/space';
+CREATE TABLE w (i int, pad text DEFAULT repeat('x', 200)) TABLESPACE space;
+CREATE INDEX ON w (i);
+CREATE UNLOGGED TABLE unlogged AS SELECT 1 AS i;
+CREATE EXTENSION amcheck;
+SQL
+my @backup = ('base', 'backup', '--checkpoint=fast', '-j2');
+# One row a transaction: what comes back must be a prefix.
+my (@after, @time, @xid);
+
+sub write_rows
+{
+	my ($count) = @_;
+	my $from = @after;
+	my $sql = join('', map { "INSERT INTO w (i) VALUES ($_) RETURNING xmin; SELECT pg_current_wal_insert_lsn(), clock_timestamp();\n" } $from .. $from + $count - 1);
+	my @lines = split /\n/, on($sql);
+
+	while (my ($xid, $state) = splice(@lines, 0, 2))
+	{
+		my ($lsn, $at) = split /\|/, $state;
+		push @xid, $xid;
+		push @after, $lsn;
+		push @time, $at;
+	}
+	return;
+}
+
+write_rows(20);
+archived();
+my $first = tool_json("--repo=$repo", @backup) or BAIL_OUT('no base backup');
+write_rows(60);
+on(q{SELECT pg_create_restore_point('it''s half')});
+my $half = @after;
+on('CREATE TABLE more AS SELECT g, md5(g::text) FROM generate_series(1, 5000) g; UPDATE more SET md5 = reverse(md5); VACUUM more');
+write_rows(40);
+tool_ok([ "--repo=$locked", @backup, @state, '--checkpoint=fast' ], 'a base backup in the encrypted repository');
+my $second = tool_json("--repo=$repo", @backup);
+write_rows(60);
+on('DELETE FROM more WHERE g % 2 = 0');
+archived();
+
+# ------------------------------------------------------------ what comes back
+
+my $number = 0;
+
+sub restore
+{
+	my ($to, @options) = @_;
+
+	return tool("--repo=$repo", 'restore', '--cluster', "--data-dir=$to", "--tablespace-mapping=$scratch/space=$to.space", '-j2', @options);
+}
+
+sub there
+{
+	my ($sql) = @_;
+
+	IPC::Run::run([ 'psql', '-XAt', '-p', $port, '-d', 'postgres', '-c', $sql ], '>', \my $out, '2>', \my $err);
+	chomp $out;
+	return $out;
+}
+
+# Start what was restored, and wait until it can be written to; or is paused.
+sub start
+{
+	my ($to, $paused) = @_;
+
+	open(my $conf, '>>', "$to/postgresql.conf") or die;
+	print $conf "port = $port\nfsync = off\n";
+	close $conf;
+	is(system("pg_ctl -D $to -l $to.log -w start >/dev/null"), 0, 'it starts') or diag(read_bytes("$to.log"));
+	ok(wait_until(sub { there($paused ? 'SELECT pg_get_wal_replay_pause_state()' : 'SELECT pg_is_in_recovery()') eq ($paused ? 'paused' : 'f') }), 'and comes to its end')
+	  or diag(read_bytes("$to.log"));
+	return;
+}
+
+sub stop { my ($to) = @_; return system("pg_ctl -D $to -m fast -w stop >/dev/null") }
+
+# Restore to a moment: rows 0 to count - 1 are there, and all of it is sound.
+sub comes_back
+{
+	my ($what, $count, @options) = @_;
+	my $to = "$scratch/new" . ++$number;
+
+	subtest $what => sub {
+		my ($code, $out, $err) = restore($to, '--action=promote', @options);
+
+		is($code, 0, 'restored') or diag($err), return;
+		start($to);
+		is(there('SELECT count(*), count(DISTINCT i), coalesce(max(i), -1) FROM w'), "$count|$count|" . ($count - 1), 'the rows that were committed, and no others');
+		is(there("SELECT count(*) FROM (SELECT bt_index_check(c.oid, true) FROM pg_class c WHERE relkind = 'i' AND relam = 403 AND relpersistence = 'p') s") > 100, 1, 'indexes are sound');
+		is(there("SELECT count(*) FROM pg_class c, LATERAL verify_heapam(c.oid) WHERE relkind = 'r' AND relpersistence = 'p'"), '0', 'tables are');
+		is(there('SELECT count(*) FROM unlogged'), '0', 'unlogged tables are empty');
+		is(stop($to), 0, 'it stops');
+		is(system("pg_checksums -D $to >$to.checksums 2>&1"), 0, 'checksums are good') or diag(read_bytes("$to.checksums"));
+	};
+	return $to;
+}
+
+for (1 .. 2)
+{
+	my $i = 25 + int(rand(@after - 30));
+	my $way = int(rand(2));
+
+	# The record that is stopped at is an insertion, whose transaction is never committed.
+	comes_back("row $i by its " . ($way ? 'transaction' : 'position'), $way ? $i + 1 : $i, $way ? "--target-xid=$xid[$i]" : "--target-lsn=$after[$i - 1]");
+}
+my $i = 85 + int(rand(30));
+my $plan = tool_json("--repo=$repo", 'restore', '--cluster', "--data-dir=$scratch/dry", "--tablespace-mapping=$scratch/space=$scratch/dry.space", '--dry-run', "--target-time=$time[$i]");
+is($plan->{backup}, $i < 120 ? $first->{backup} : $second->{backup}, 'the base backup is chosen by the time');
+cmp_ok($plan->{segments_left_out}, '>=', 1, 'what is left out is said');
+ok(!-e "$scratch/dry" && !-e "$scratch/dry.space", '--dry-run writes nothing');
+comes_back("the time behind row $i", $i + 1, "--target-time=$time[$i]");
+comes_back('before a transaction', 150, "--target-xid=$xid[150]", '--exclusive');
+comes_back('a restore point', $half, "--target-name=it's half");
+
+# To the end: as the server itself has it, but for what is logged nowhere.
+on('TRUNCATE unlogged');
+my $all = comes_back('all of it', scalar @after);
+is(system("pg_ctl -D $all -l $all.log -w start >/dev/null"), 0, 'it starts again');
+my @dumps = map { my $out = qx{pg_dumpall -p $_}; $out =~ s/^\\(?:un)?restrict .*$//mg; $out =~ s{\Q$all.space\E}{$scratch/space}g; $out } ($node->port, $port);
+ok(length($dumps[0]) > 10000 && $dumps[0] eq $dumps[1], 'pg_dumpall says the same of both');
+is(there('SHOW archive_mode'), 'off', 'it does not archive until somebody says so');
+stop($all);
+
+# It stops, and is a standby as long as nobody says more.
+my $paused = "$scratch/paused";
+is((restore($paused, '--target=immediate'))[0], 0, 'as soon as it is consistent');
+start($paused, 1);
+{
+	local $ENV{PGPORT} = $port;
+	tool_fails([ "--repo=$repo", @backup ], 1, qr/the server is a standby/, 'no base backup of a standby');
+}
+there('SELECT pg_wal_replay_resume()');
+ok(wait_until(sub { there('SELECT pg_is_in_recovery()') eq 'f' }), 'it is opened by the statement that was shown');
+
+# It takes the place of the old server: another timeline.
+there('ALTER SYSTEM RESET archive_mode');
+there('CREATE TABLE only_here AS SELECT 1 AS i');
+is(system("pg_ctl -D $paused -l $paused.log -w restart >/dev/null"), 0, 'restarted');
+there('INSERT INTO only_here VALUES (2)');
+my $name = there('SELECT pg_walfile_name(pg_switch_wal())');
+ok(wait_until(sub { there("SELECT coalesce(max(last_archived_wal), '') >= '$name' FROM pg_stat_archiver") eq 't' }), 'it archives');
+stop($paused);
+comes_back('the old timeline', scalar @after, '--timeline=1');
+$plan = tool_json("--repo=$repo", 'restore', '--cluster', "--data-dir=$scratch/dry", "--tablespace-mapping=$scratch/space=$scratch/dry.space", '--dry-run');
+is_deeply([ map { $_->{timeline} } @{ $plan->{path} } ], [ 1, 2 ], 'without a word the newest is taken');
+
+# ------------------------------------------------------------ encrypted
+
+my $open = "$scratch/open";
+my ($code, $out, $err) = tool("--repo=$locked", 'restore', '--cluster', "--data-dir=$open", "--tablespace-mapping=$scratch/space=$open.space");
+is($code, 1, 'an encrypted one needs a key');
+($code, $out, $err) = tool("--repo=$locked", "--identity=$scratch/key", 'restore', '--cluster', "--data-dir=$open", "--tablespace-mapping=$scratch/space=$open.space", "--target-xid=$xid[-5]", '--timeline=1', '--action=promote');
+is($code, 0, 'and is restored with it') or diag($err);
+start($open);
+is(there('SELECT count(*) FROM w'), @after - 4, 'encrypted: the rows');
+stop($open);
+
+# ------------------------------------------------------------ what cannot be
+
+sub refused
+{
+	my ($what, $exit, $pattern, @options) = @_;
+	my $to = "$scratch/refused";
+	my ($got, $said, $error) = restore($to, @options);
+
+	is($got, $exit, "$what: refused");
+	like($error, $pattern, "$what: message");
+	ok(!-e $to && !-e "$to.space", "$what: nothing is written");
+	return;
+}
+
+refused('before the first base backup', 1, qr/the target is before the base backup is consistent/, "--target-time=$time[3]");
+refused('after all that is archived', 1, qr/cannot be reached.*last transaction ended at \d{4}-/s, '--target-time=2099-01-01', '--timeline=1');
+refused('a position after it', 1, qr/cannot be reached/, '--target-lsn=FF/0');
+refused('an unknown restore point', 1, qr/cannot be reached/, '--target-name=nowhere');
+refused('an unknown timeline', 1, qr/no history of timeline 7/, '--timeline=7');
+refused('two targets', 2, qr/exclude each other/, '--target-lsn=FF/0', '--target-name=nowhere');
+refused('an unknown base backup', 1, qr/there is no base backup "20200101T000000Z"/, '20200101T000000Z');
+tool_fails([ "--repo=$repo", 'restore', '--cluster', '--data-dir=' . Cwd::abs_path($node->data_dir) ], 1, qr/directory ".*" is not empty/, 'a directory of a server');
+tool_fails([ "--repo=$repo", 'restore', '--cluster', "--data-dir=$scratch/refused" ], 1, qr{directory "\Q$scratch/space\E" is not empty.*--tablespace-mapping}s, 'a tablespace that is there');
+tool_fails([ "--repo=$repo", 'restore', 'w', '--target=immediate' ], 2, qr/--target needs --cluster/, 'a target without --cluster');
+
+# A segment that is missing, in the middle.
+$plan = tool_json("--repo=$repo", 'restore', '--cluster', "--data-dir=$scratch/dry", "--tablespace-mapping=$scratch/space=$scratch/dry.space", '--dry-run', '--timeline=1');
+my ($middle) = grep { m{/wal/[0-9a-f]{16}/00000001/.*/\Q$plan->{first_segment}\E-} } map { "$repo/$_" } grep { m{^wal/} } map { s{^\./}{}r } all_files($repo);
+my $bytes = read_bytes($middle);
+unlink $middle or die;
+refused('a segment that the base backup needs', 3, qr/WAL segment \Q$plan->{first_segment}\E, without which base backup .* is missing/, '--timeline=1');
+write_bytes($middle, $bytes);
+my $before = sprintf('%s%08X', substr($plan->{last_segment}, 0, 16), hex(substr($plan->{last_segment}, 16)) - 1);
+($middle) = grep { m{/wal/[0-9a-f]{16}/00000001/.*/$before-} } map { "$repo/$_" } all_files($repo);
+$bytes = read_bytes($middle);
+unlink $middle or die;
+refused('a segment in the middle', 3, qr/WAL segment $before is missing.*last transaction before the gap/s, '--timeline=1', $first->{backup});
+write_bytes($middle, $bytes);
+
+$node->stop;
+done_testing();

@@ -1,0 +1,82 @@
+/*-------------------------------------------------------------------------
+ *
+ * cluster_restore.c
+ *	  Restoring a whole cluster.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "cluster_restore.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cluster_settings.h"
+#include "interrupt.h"
+#include "log.h"
+#include "memory.h"
+#include "recovery_settings.h"
+#include "restore_settings.h"
+#include "settings.h"
+#include "work_settings.h"
+
+#define AUTO_CONF "postgresql.auto.conf"
+
+bool
+cluster_restore_plan(ClusterRestore *restore, const Settings *settings, Repository *repository,
+					 const char *base)
+{
+	memset(restore, 0, sizeof(*restore));
+	restore->settings = settings;
+	restore->repository = repository;
+	restore->target.directory = -1;
+	restore->target.path = settings->cluster->data_dir;
+	restore->target.mappings = &settings->restore->tablespace_mappings;
+	if (!recovery_plan_make(settings, repository, base, &restore->plan) ||
+		!base_content_read(repository, restore->plan.base, &restore->content))
+		return false;
+	restore->command = recovery_command(settings, &restore->plan);
+	return restore->command != NULL &&
+		   data_directory_check(&restore->target, restore->plan.base, restore->content.bytes);
+}
+
+/* What the server finds when it starts: where to begin, and how far to go. */
+static bool
+write_recovery(ClusterRestore *restore)
+{
+	const char *label = restore->plan.base->cluster.label;
+	Buffer text;
+	bool good;
+
+	buffer_init(&text);
+	recovery_settings_write(restore->settings, &restore->plan, restore->command, &text);
+	good = data_directory_write(&restore->target, "backup_label", label, strlen(label), false) &&
+		   data_directory_write(&restore->target, AUTO_CONF, text.data, text.length, true) &&
+		   data_directory_write(&restore->target, "recovery.signal", "", 0, false);
+	buffer_free(&text);
+	return good;
+}
+
+bool
+cluster_restore_execute(ClusterRestore *restore)
+{
+	const Manifest *base = restore->plan.base;
+	bool good = data_directory_fill(&restore->target, restore->repository, base, &restore->content,
+									restore->settings->work->jobs) &&
+				write_recovery(restore) && !stop_requested() &&
+				data_directory_finish(&restore->target, base);
+
+	if (!good && restore->target.made)
+		log_warning_hint("No server starts from it.  Remove what is in it, and in the directories "
+						 "of tablespaces, before the next attempt.",
+						 "directory \"%s\" is not complete", restore->target.path);
+	return good;
+}
+
+void
+cluster_restore_free(ClusterRestore *restore)
+{
+	data_directory_close(&restore->target);
+	base_content_free(&restore->content);
+	recovery_plan_free(&restore->plan);
+	free(restore->command);
+}

@@ -1,0 +1,35 @@
+/*-------------------------------------------------------------------------
+ *
+ * cluster_restore.h
+ *	  Restoring a whole cluster, ready to recover to a moment.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_CLUSTER_RESTORE_H
+#define NEX_CLUSTER_RESTORE_H
+
+#include "data_directory.h"
+#include "recovery_plan.h"
+
+typedef struct ClusterRestore
+{
+	const Settings *settings;
+	Repository *repository;
+	RecoveryPlan plan;
+	BaseContent content;
+	DataDirectory target;
+	char *command; /* restore_command */
+} ClusterRestore;
+
+/*
+ * Find out from what, and see that it can be done; changes nothing.  False
+ * (reported) if not.  To be freed in any case.
+ */
+extern bool cluster_restore_plan(ClusterRestore *restore, const Settings *settings,
+								 Repository *repository, const char *base);
+
+/* Do it.  False (reported) on failure; then no server starts from what was made. */
+extern bool cluster_restore_execute(ClusterRestore *restore);
+extern void cluster_restore_free(ClusterRestore *restore);
+
+#endif /* NEX_CLUSTER_RESTORE_H */

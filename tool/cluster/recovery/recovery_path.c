@@ -1,0 +1,185 @@
+/*-------------------------------------------------------------------------
+ *
+ * recovery_path.c
+ *	  The segments of WAL that a recovery replays.
+ *
+ * A segment is taken from the newest timeline of the path that has begun by
+ * then, the one in which it began included: it has what was there before, too.
+ * What an older timeline wrote behind that does not belong to the path.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "recovery_path.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+#include "memory.h"
+
+#define LOOK_HINT "\"nex_backup wal list\" shows what there is."
+
+/* Does a timeline come from where the base backup is consistent? */
+static bool
+descends(const WalHistory *history, const Manifest *base)
+{
+	uint64_t end;
+
+	return wal_history_find(history, base->cluster.timeline, &end) && end >= base->cluster.stop;
+}
+
+static uint32_t
+newest_timeline(const WalInventory *inventory, const Manifest *base)
+{
+	uint32_t newest = base->cluster.timeline;
+	size_t i;
+
+	for (i = 0; i < inventory->nhistories; i++)
+	{
+		const WalHistory *history = &inventory->histories[i];
+
+		if (history->timeline > newest && descends(history, base))
+			newest = history->timeline;
+	}
+	return newest;
+}
+
+static void
+add_step(RecoveryPath *path, uint32_t timeline, uint64_t begin)
+{
+	path->steps = xrealloc(path->steps, (size_t) (path->count + 1) * sizeof(PathStep));
+	path->steps[path->count++] = (PathStep){timeline, begin};
+}
+
+/* The timelines from that of the base backup to the wanted one. */
+static bool
+find_steps(RecoveryPath *path, const Manifest *base, uint32_t timeline)
+{
+	const WalHistory *history = wal_inventory_history(path->inventory, timeline);
+	uint64_t begin = base->cluster.start;
+	int i;
+
+	if (timeline == base->cluster.timeline)
+	{
+		add_step(path, timeline, begin);
+		return true;
+	}
+	if (history == NULL || !descends(history, base))
+		return report_error(EXIT_FAILED, NULL, LOOK_HINT,
+							history == NULL
+								? "there is no history of timeline %u in the archive"
+								: "timeline %u does not come from the state of the base backup",
+							timeline);
+	for (i = 0; i < history->count; i++)
+	{
+		const WalAncestor *ancestor = &history->ancestors[i];
+
+		if (path->count > 0 || ancestor->timeline == base->cluster.timeline)
+			add_step(path, ancestor->timeline, begin);
+		begin = ancestor->end;
+	}
+	add_step(path, timeline, begin);
+	return true;
+}
+
+/* Find a segment by its name among the files, which are sorted by it. */
+static const WalFile *
+find_file(const WalListing *listing, const char *name)
+{
+	size_t low = 0;
+	size_t high = listing->count;
+
+	while (low < high)
+	{
+		size_t middle = low + (high - low) / 2;
+
+		if (strcmp(listing->files[middle].name.text, name) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < listing->count && strcmp(listing->files[low].name.text, name) == 0
+			   ? &listing->files[low]
+			   : NULL;
+}
+
+const WalFile *
+recovery_path_segment(const RecoveryPath *path, uint64_t number)
+{
+	uint32_t size = path->inventory->system.segment_size;
+	int i = path->count - 1;
+	WalName name;
+
+	while (i > 0 && number < path->steps[i].begin / size)
+		i--;
+	wal_segment_name(path->steps[i].timeline, number, size, &name);
+	return find_file(&path->inventory->listing, name.text);
+}
+
+/* A name that two different files have cannot be used. */
+static bool
+is_ambiguous(const RecoveryPath *path, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < path->inventory->nconflicts; i++)
+	{
+		if (strcmp(path->inventory->conflicts[i], name) == 0)
+			return true;
+	}
+	return false;
+}
+
+uint64_t
+recovery_path_behind_gap(const RecoveryPath *path)
+{
+	uint32_t newest = path->steps[path->count - 1].timeline;
+	uint64_t found = 0;
+	size_t i;
+
+	for (i = 0; i < path->inventory->ranges.count; i++)
+	{
+		const WalRange *range = &path->inventory->ranges.items[i];
+
+		if (range->timeline == newest && range->last > path->last && range->last > found)
+			found = range->last;
+	}
+	return found;
+}
+
+bool
+recovery_path_find(const WalInventory *inventory, const Manifest *base, uint32_t timeline,
+				   RecoveryPath *path)
+{
+	uint32_t size = inventory->system.segment_size;
+	uint64_t needed = (base->cluster.stop - 1) / size;
+	const WalFile *file;
+	WalName name;
+
+	memset(path, 0, sizeof(*path));
+	path->inventory = inventory;
+	if (inventory->histories_unread)
+		log_warning("history files of timelines could not be read, so newer timelines may be "
+					"unknown");
+	if (!find_steps(path, base, timeline != 0 ? timeline : newest_timeline(inventory, base)))
+		return false;
+	path->first = base->cluster.start / size;
+	path->last = path->first - 1;
+	while ((file = recovery_path_segment(path, path->last + 1)) != NULL &&
+		   !is_ambiguous(path, file->name.text))
+		path->last++;
+	if (path->last >= needed && path->last + 1 > path->first)
+		return true;
+	wal_segment_name(base->cluster.timeline, path->last + 1, size, &name);
+	return report_error(EXIT_INTEGRITY, NULL, LOOK_HINT,
+						"WAL segment %s, without which base backup %s is not consistent, is %s",
+						name.text, base->id, file != NULL ? "there twice" : "missing");
+}
+
+void
+recovery_path_free(RecoveryPath *path)
+{
+	free(path->steps);
+	memset(path, 0, sizeof(*path));
+}

@@ -1,0 +1,47 @@
+/*-------------------------------------------------------------------------
+ *
+ * recovery_path.h
+ *	  The segments of WAL that a recovery replays: from the beginning of a base
+ *	  backup, over the timelines that lead to another one, to the end of what is
+ *	  archived.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef NEX_RECOVERY_PATH_H
+#define NEX_RECOVERY_PATH_H
+
+#include "manifest.h"
+#include "wal_inventory.h"
+
+/* A timeline of the path: it counts from there to where the next one begins. */
+typedef struct PathStep
+{
+	uint32_t timeline;
+	uint64_t begin;
+} PathStep;
+
+typedef struct RecoveryPath
+{
+	const WalInventory *inventory;
+	PathStep *steps; /* the oldest first */
+	int count;
+	uint64_t first; /* number of the segment in which the base backup begins */
+	uint64_t last;  /* of the last one that is there without a gap; less than `first` if none is */
+} RecoveryPath;
+
+/*
+ * The path along a timeline (0: the newest that can be reached).  False
+ * (reported) if that does not come from where the base backup is consistent,
+ * or if WAL that the base backup needs is not there.
+ */
+extern bool recovery_path_find(const WalInventory *inventory, const Manifest *base,
+							   uint32_t timeline, RecoveryPath *path);
+extern void recovery_path_free(RecoveryPath *path);
+
+/* The file of a segment on the path; NULL if there is none. */
+extern const WalFile *recovery_path_segment(const RecoveryPath *path, uint64_t number);
+
+/* Is there any segment behind the last one, so that some are missing between?  Its number, or 0. */
+extern uint64_t recovery_path_behind_gap(const RecoveryPath *path);
+
+#endif /* NEX_RECOVERY_PATH_H */

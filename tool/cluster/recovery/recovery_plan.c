@@ -1,0 +1,408 @@
+/*-------------------------------------------------------------------------
+ *
+ * recovery_plan.c
+ *	  From which base backup, and over which WAL, a cluster comes to a moment.
+ *
+ * A server stops at the first record that its target means, in the order of
+ * the WAL.  So one record that it would stop at, behind the point from which
+ * the base backup is consistent, proves that it stops there or before.  Of a
+ * time, that one is looked for by halving, as times go up with the WAL but
+ * for steps of the clock; a step makes the server stop earlier, not never.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "recovery_plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "backup_list.h"
+#include "backups.h"
+#include "choose.h"
+#include "cluster_settings.h"
+#include "interrupt.h"
+#include "log.h"
+#include "memory.h"
+#include "progress.h"
+#include "resolve.h"
+#include "settings.h"
+#include "utc_time.h"
+#include "wal_pack.h"
+
+/* So many segments are read backwards for the last transaction: more have none only if nobody
+ * works. */
+#define LOOK_BACK 8
+
+#define POSTGRES_EPOCH 946684800
+
+/* ---- reading WAL ---- */
+
+static bool
+read_segment(const RecoveryPlan *plan, uint64_t number, WalRecords *records)
+{
+	const WalSystem *system = &plan->inventory.system;
+	const WalFile *file = recovery_path_segment(&plan->path, number);
+	char *directory = wal_directory(system->id, &file->name);
+	WalContentRead content;
+	WalVerdict verdict = wal_unpack(system->repository, system->id, directory, file, &content);
+	const char *problem = content.problem;
+
+	if (verdict == WAL_GOOD)
+		problem = wal_records_add(records, content.data.data, content.data.length);
+	if (problem != NULL)
+		report_error(verdict == WAL_UNREADABLE ? EXIT_FAILED : EXIT_INTEGRITY, NULL, content.hint,
+					 "WAL file \"%s\" in \"%s/%s\" %s", file->name.text,
+					 system->repository->storage->location, directory, problem);
+	wal_content_free(&content);
+	free(directory);
+	atomic_fetch_add(&progress.units_done, 1);
+	return problem == NULL;
+}
+
+/* Visit the records of these segments; false (reported, unless work must stop) on failure. */
+static bool
+scan(const RecoveryPlan *plan, uint64_t from, uint64_t to, WalVisit visit, void *argument)
+{
+	WalRecords records;
+	bool good = true;
+	uint64_t number;
+
+	wal_records_begin(&records, visit, argument);
+	for (number = from; number <= to && good && !records.ended; number++)
+		good = !stop_requested() && read_segment(plan, number, &records);
+	wal_records_end(&records);
+	return good;
+}
+
+static bool
+is_end(const WalEvent *event)
+{
+	return event->kind == WAL_EVENT_COMMIT || event->kind == WAL_EVENT_ABORT;
+}
+
+static bool
+visit_first(const WalEvent *event, void *argument)
+{
+	WalEvent *first = argument;
+
+	if (is_end(event))
+		*first = *event;
+	return !is_end(event);
+}
+
+static bool
+visit_last(const WalEvent *event, void *argument)
+{
+	if (is_end(event))
+		*(WalEvent *) argument = *event;
+	return true;
+}
+
+/* Look for the target, and note the last transaction before it. */
+static bool
+visit_target(const WalEvent *event, void *argument)
+{
+	RecoveryPlan *plan = argument;
+
+	if (event->lsn < plan->base->cluster.stop)
+		return true;
+	plan->found = recovery_target_is_at(&plan->target, event);
+	if (plan->found)
+		plan->at = *event;
+	if (is_end(event) &&
+		(!plan->found || (plan->target.kind != TARGET_TIME && !plan->target.exclusive)))
+	{
+		plan->last = *event;
+		plan->has_last = true;
+	}
+	return !plan->found;
+}
+
+/* The last transaction in the archive. */
+static bool
+find_newest(RecoveryPlan *plan)
+{
+	uint64_t number = plan->path.last;
+	int i;
+
+	for (i = 0; i < LOOK_BACK && !plan->has_newest && number >= plan->path.first; i++, number--)
+	{
+		if (!scan(plan, number, number, visit_last, &plan->newest))
+			return false;
+		plan->has_newest = plan->newest.kind != WAL_EVENT_OTHER;
+	}
+	return true;
+}
+
+/* ---- the target ---- */
+
+static uint64_t
+segment_of(const RecoveryPlan *plan, uint64_t lsn)
+{
+	return lsn / plan->inventory.system.segment_size;
+}
+
+/*
+ * A segment from which on a time is to be looked for: a transaction in it ended before, or it is
+ * the one from which the base backup is consistent.
+ */
+static bool
+find_time(const RecoveryPlan *plan, uint64_t *from)
+{
+	uint64_t low = segment_of(plan, plan->base->cluster.stop - 1);
+	uint64_t high = plan->path.last;
+
+	while (low < high)
+	{
+		uint64_t middle = low + (high - low + 1) / 2;
+		WalEvent first = {.kind = WAL_EVENT_OTHER};
+
+		if (!scan(plan, middle, high, visit_first, &first))
+			return false;
+		if (first.kind == WAL_EVENT_OTHER || recovery_target_is_at(&plan->target, &first))
+			high = middle - 1;
+		else
+			low = segment_of(plan, first.lsn) > middle ? segment_of(plan, first.lsn) : middle;
+	}
+	*from = low;
+	return true;
+}
+
+/* Look for the record at which the server stops.  False (reported) if that cannot be done. */
+static bool
+find_target(RecoveryPlan *plan)
+{
+	uint64_t from = segment_of(plan, plan->base->cluster.stop - 1);
+
+	plan->last_segment = plan->path.last;
+	if (plan->target.kind == TARGET_IMMEDIATE)
+		plan->last_segment = from;
+	if (plan->target.kind == TARGET_END || plan->target.kind == TARGET_IMMEDIATE)
+		return true;
+	progress_phase("looking for the target in the WAL", "segments", plan->path.last - from + 1, 0);
+	if (plan->target.kind == TARGET_LSN && segment_of(plan, plan->target.lsn) > from)
+		from = segment_of(plan, plan->target.lsn);
+	if ((plan->target.kind == TARGET_TIME && !find_time(plan, &from)) ||
+		!scan(plan, from, plan->path.last, visit_target, plan))
+		return false;
+	if (plan->found)
+		plan->last_segment = segment_of(plan, plan->at.lsn);
+	return true;
+}
+
+static bool
+report_unreachable(const RecoveryPlan *plan)
+{
+	char time[TARGET_TIME_SIZE] = "";
+	uint64_t behind = recovery_path_behind_gap(&plan->path);
+	char *detail;
+	WalName name;
+
+	wal_segment_name(plan->path.steps[plan->path.count - 1].timeline, plan->path.last,
+					 plan->inventory.system.segment_size, &name);
+	if (plan->has_newest)
+		recovery_time_text(plan->newest.time, time);
+	detail = xasprintf("The WAL that is archived without a gap ends with segment %.24s%s%s%s.",
+					   name.text, plan->has_newest ? ", and its last transaction ended at " : "",
+					   time, behind != 0 ? "; there is more behind a gap" : "");
+	report_error(EXIT_FAILED, detail,
+				 plan->target.kind == TARGET_XID || plan->target.kind == TARGET_NAME
+					 ? "\"nex_backup base list\" shows what there is; a base backup that is older "
+					   "may be named, or another --timeline."
+					 : "Leave the target out to recover all that is archived.  If the server still "
+					   "runs, pg_switch_wal() has it archive what is missing.",
+				 "the target cannot be reached from base backup %s: no record in the archived WAL "
+				 "is at it or behind it",
+				 plan->base->id);
+	free(detail);
+	return false;
+}
+
+/* A recovery to the end must not come to a gap: the server would stop there, after hours perhaps.
+ */
+static bool
+refuse_gap(const RecoveryPlan *plan)
+{
+	uint32_t size = plan->inventory.system.segment_size;
+	uint32_t timeline = plan->path.steps[plan->path.count - 1].timeline;
+	uint64_t behind = recovery_path_behind_gap(&plan->path);
+	char time[TARGET_TIME_SIZE] = "";
+	char *detail = NULL;
+	WalName missing;
+	WalName later;
+
+	if (plan->target.kind != TARGET_END || behind == 0)
+		return true;
+	wal_segment_name(timeline, plan->path.last + 1, size, &missing);
+	wal_segment_name(timeline, behind, size, &later);
+	if (plan->has_newest)
+	{
+		recovery_time_text(plan->newest.time, time);
+		detail = xasprintf("The last transaction before the gap ended at %s.", time);
+	}
+	report_error(EXIT_INTEGRITY, detail,
+				 "Recover to a target before it (--target-time), or from a base backup behind it.  "
+				 "\"nex_backup wal list\" shows what is missing.",
+				 "WAL segment %s is missing or there twice, and the archive has %s", missing.text,
+				 later.text);
+	free(detail);
+	return false;
+}
+
+/* ---- the base backup ---- */
+
+/* Can a recovery from this base backup stop at the target, as far as it says itself? */
+static bool
+is_early_enough(const RecoveryTarget *target, const Manifest *base)
+{
+	double consistent = utc_time_read(base->snapshot_at);
+
+	if (target->kind == TARGET_LSN)
+		return base->cluster.stop <= target->lsn;
+	return target->kind != TARGET_TIME ||
+		   (int64_t) ((consistent - POSTGRES_EPOCH) * 1e6) <= target->time;
+}
+
+static void
+forget_base(RecoveryPlan *plan)
+{
+	manifest_free(plan->base);
+	plan->base = NULL;
+	recovery_path_free(&plan->path);
+	plan->found = plan->has_last = plan->has_newest = false;
+	plan->newest.kind = WAL_EVENT_OTHER;
+}
+
+/* Take this one, if it can be.  *fits: the target can be reached from it. */
+static bool
+try_base(const Settings *settings, Repository *repository, const BackupName *name,
+		 RecoveryPlan *plan, bool *fits)
+{
+	const char *timeline = settings->cluster->timeline;
+
+	*fits = false;
+	forget_base(plan);
+	plan->name = *name;
+	plan->base = repository_manifest_inside(repository, name);
+	if (plan->base == NULL)
+		return false;
+	if (!is_early_enough(&plan->target, plan->base))
+		return true;
+	if (!recovery_path_find(&plan->inventory, plan->base,
+							timeline != NULL ? (uint32_t) strtoul(timeline, NULL, 10) : 0,
+							&plan->path) ||
+		!find_target(plan))
+		return false;
+	*fits = plan->found || plan->target.kind == TARGET_END || plan->target.kind == TARGET_IMMEDIATE;
+	return true;
+}
+
+static bool
+report_too_early(const RecoveryPlan *plan, const char *id)
+{
+	char *detail =
+		xasprintf("Base backup %s is consistent from %s on.", id, plan->base->snapshot_at);
+
+	report_error(EXIT_FAILED, detail,
+				 "\"nex_backup base list\" shows what there is.  A moment before the oldest base "
+				 "backup cannot be reached.",
+				 "the target is before the base backup is consistent");
+	free(detail);
+	return false;
+}
+
+/*
+ * The newest base backup that comes to the target.  Of a time and a position, older ones than the
+ * first that is early enough come to nothing else; a transaction, and a restore point, may be
+ * before that one.
+ */
+static bool
+choose_base(const Settings *settings, Repository *repository, const BackupName *names, int count,
+			RecoveryPlan *plan)
+{
+	bool is_searched = plan->target.kind == TARGET_XID || plan->target.kind == TARGET_NAME;
+	bool early = false;
+	int i;
+
+	for (i = count - 1; i >= 0; i--)
+	{
+		bool fits;
+
+		if (!try_base(settings, repository, &names[i], plan, &fits))
+			return false;
+		if (fits)
+			return true;
+		early = plan->path.count > 0;
+		if (early && !is_searched)
+			break;
+	}
+	if (!early)
+		return report_too_early(plan, names[0].id);
+	return find_newest(plan) && report_unreachable(plan);
+}
+
+/* Those of one server; the one that is named, or all. */
+static bool
+list_bases(Repository *repository, const char *text, BackupName **names, int *count)
+{
+	const char *slash = text != NULL ? strrchr(text, '/') : NULL;
+	const char *id = slash != NULL ? slash + 1 : text;
+	BackupName chosen;
+
+	*names = NULL;
+	if (!repository_resolve_cluster(repository, text, &chosen))
+		return false;
+	if (id != NULL && backup_id_valid(id))
+	{
+		*names = xcalloc(1, sizeof(BackupName));
+		**names = chosen;
+		*count = 1;
+		return true;
+	}
+	if (!repository_list_clusters(repository, chosen.owner.name, names, count))
+		return false;
+	repository_sort(repository, *names, *count);
+	return true;
+}
+
+bool
+recovery_plan_make(const Settings *settings, Repository *repository, const char *base,
+				   RecoveryPlan *plan)
+{
+	BackupName *names = NULL;
+	int count = 0;
+	bool good;
+
+	memset(plan, 0, sizeof(*plan));
+	good =
+		recovery_target_read(settings->cluster, &plan->target) &&
+		list_bases(repository, base, &names, &count) &&
+		wal_inventory_take(repository, strtoull(names[0].owner.name, NULL, 16), &plan->inventory) &&
+		choose_base(settings, repository, names, count, plan) &&
+		(plan->has_newest || find_newest(plan)) && refuse_gap(plan);
+	if (good && plan->target.kind == TARGET_END)
+	{
+		plan->last = plan->newest;
+		plan->has_last = plan->has_newest;
+	}
+	free(names);
+	return good;
+}
+
+void
+recovery_plan_free(RecoveryPlan *plan)
+{
+	forget_base(plan);
+	wal_inventory_free(&plan->inventory);
+}
+
+uint64_t
+recovery_plan_wal_bytes(const RecoveryPlan *plan)
+{
+	uint64_t bytes = 0;
+	uint64_t number;
+
+	for (number = plan->path.first; number <= plan->last_segment; number++)
+		bytes += recovery_path_segment(&plan->path, number)->bytes;
+	return bytes;
+}
