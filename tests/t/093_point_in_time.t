@@ -20,7 +20,6 @@ symlink(tool_path(), "$scratch/nex_backup") or die;
 $ENV{PATH} = "$scratch:$ENV{PATH}";
 $ENV{NEX_BACKUP_REPO} = $repo;
 $ENV{PGDATA} = $node->data_dir;
-$ENV{BASE} = "$scratch/base";
 $ENV{NEW} = "$scratch/new";
 $ENV{NEWPORT} = PostgreSQL::Test::Cluster->new("recovered")->port;
 $node->start;
@@ -41,7 +40,7 @@ for my $block (blocks_of('docs/point_in_time.md', read_bytes(top() . '/docs/poin
 
 	next if $block->{tag} eq 'text';
 	# Between base backup and recovery, work is done, and a mistake made.
-	if ($script =~ /^cp -a/)
+	if ($script =~ /--dry-run/)
 	{
 		query('postgres', "CREATE TABLE orders AS SELECT generate_series(1, 1000) AS id");
 		$ENV{MOMENT} = query('postgres', 'SELECT clock_timestamp()');
