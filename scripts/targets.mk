@@ -1,7 +1,7 @@
 # Targets for people: what a newcomer types, and what a developer does.
 # Included by the top Makefile.
 
-.PHONY: demo check check-guide check-mutants check-style check-lint check-unit check-installcheck check-tap check-sanitize check-tsan check-versions check-regression-database check-public-schemas check-settings check-faults check-azurite bench format lint cppcheck
+.PHONY: demo check check-guide check-mutants check-style check-lint check-unit check-installcheck check-tap check-sanitize check-tsan check-versions check-regression-database check-public-schemas check-settings check-faults check-azurite check-radosgw bench format lint cppcheck
 
 demo:
 	@PG_CONFIG='$(PG_CONFIG)' scripts/demo.sh
@@ -53,6 +53,10 @@ build/azurite/node_modules/.bin/azurite-blob:
 
 check-azurite: $(AZURITE)
 	@AZURITE='$(abspath $(AZURITE))' TESTS=tests/t/088_azure.t VERBOSE=1 PG_CONFIG='$(PG_CONFIG)' scripts/check.sh tap
+
+# S3 on Ceph's object gateway, with versions and locks; packages radosgw, ceph-mon, ceph-osd, ceph-base.
+check-radosgw:
+	@RADOSGW=1 TESTS=tests/t/099_locked_bucket.t VERBOSE=1 PG_CONFIG='$(PG_CONFIG)' scripts/check.sh tap
 
 # BENCH="--scale 0.1 --runs 1 --only backup"
 bench:

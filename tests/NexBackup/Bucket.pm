@@ -12,16 +12,17 @@ use HTTP::Tiny ();
 use JSON::PP ();
 use MIME::Base64 ();
 use NexBackup::Azurite;
+use NexBackup::Radosgw;
 use NexBackup::Sinks;
 use NexBackup::Test;
 use Test::More;
 
-our @EXPORT = qw(start_bucket bucket_directory bucket_options bucket_does requests_to_bucket forget_requests count_of commands_work
-  faults_survived expire_in_two_steps);
+our @EXPORT = qw(start_bucket bucket_directory bucket_options bucket_keys bucket_is_real bucket_does requests_to_bucket forget_requests count_of commands_work
+  nothing_can_be_locked faults_survived expire_in_two_steps);
 
 my %kinds = (
 	s3 => {
-		server => [ 's3_server.py', 'AKIATEST', 'a/secret+of=the test' ],
+		server => [ 's3_server.py', 'AKIATEST', 'a/secret+of=the test', 'AKIAWRITER', 'writes only' ],
 		file => "aws_access_key_id = AKIATEST\naws_secret_access_key = a/secret+of=the test",
 		url => 's3://bucket',
 		path => '/bucket/' },
@@ -50,6 +51,15 @@ sub start_bucket
 		$kind->{real} = 1;
 		return $origin;
 	}
+	if ($name eq 's3' && radosgw_is_wanted())
+	{
+		$origin = start_radosgw();
+		$kind->{server} = [ '', radosgw_keys() ];
+		$kind->{file} = "aws_access_key_id = $kind->{server}[1]\naws_secret_access_key = $kind->{server}[2]";
+		$keys = secret_file($kind->{file});
+		$kind->{real} = 1;
+		return $origin;
+	}
 	$directory = start_sink(@{ $kind->{server} });
 	$origin = 'http://127.0.0.1:' . sink_port($directory);
 	$keys = secret_file($kind->{file} // $kind->{server}[2]);
@@ -66,6 +76,11 @@ sub bucket_options
 
 	return ('--repo', "$kind->{url}/$prefix", '--repo-endpoint', $origin, '--repo-secret-file', $keys);
 }
+
+# The address of the server of S3, and two pairs of keys there.
+sub bucket_keys { return ($origin, @{ $kind->{server} }[ 1 .. 4 ]); }
+
+sub bucket_is_real { return $kind->{real}; }
 
 # See bucket_server.py.  A real server does nothing wrong.
 sub bucket_does
@@ -163,6 +178,22 @@ sub wal_works
 }
 
 sub backups_there { return scalar @{ tool_json('list', @_)->{backups} }; }
+
+# On a server that ignores conditions backups are made with a warning, and nothing is removed.
+sub nothing_can_be_locked
+{
+	my @repo = @_;
+
+	bucket_does(sloppy => JSON::PP::true);
+	my ($code, undef, $error) = tool('backup', @repo, '-d', 'shop');
+	is($code, 0, 'backup without locks');
+	like($error, qr/warning: .*cannot be locked.*ignores conditions/, 'and with a warning');
+	my $there = backups_there(@repo);
+	tool_fails([ 'expire', @repo, '--keep-daily', 1, '--keep-minimum', 1 ], 1, qr/nothing in .* can be removed/, 'expire is refused');
+	is(backups_there(@repo), $there, 'and removes nothing');
+	bucket_does(sloppy => JSON::PP::false);
+	return;
+}
 
 # Whatever happens to a request of a backup or of a verification, the run is a success with its result: these kinds of
 # faults, two of them to each kind of request at a time.

@@ -3,7 +3,6 @@
 use strict;
 use warnings;
 
-use JSON::PP ();
 use NexBackup::Azurite;
 use NexBackup::Bucket;
 use NexBackup::Scheduler;
@@ -82,9 +81,7 @@ bucket_does(put => 'nightly/lock/backup-shop');
 tool_fails([ 'backup', @repo, '-d', 'shop' ], 4, qr/another backup of database "shop"/, 'a lease in time');
 bucket_does(age => 121);
 tool_ok([ 'backup', @repo, '-d', 'shop' ], 'a lease that nobody renews');
-bucket_does(sloppy => JSON::PP::true);
-tool_fails([ 'backup', @repo, '-d', 'shop' ], 1, qr/ignores conditions/, 'a server without conditions cannot lock');
-bucket_does(sloppy => JSON::PP::false);
+nothing_can_be_locked(@repo);
 
 # ------------------------------------------------------- faults and expire
 

@@ -375,7 +375,7 @@ write_file(Repository *repository, const BackupName *name, const char *suffix,
 		   const Buffer *content)
 {
 	char *path = backup_path(name, suffix);
-	static const PutOptions create = {.mode = PUT_CREATE};
+	const PutOptions create = {.mode = PUT_CREATE, .locked_until = repository->removal_lock.until};
 	Storage *storage = repository->storage;
 	StoreResult result = storage->put(storage, path, content->data, content->length, &create);
 
@@ -442,15 +442,18 @@ repository_publish(Repository *repository, const Manifest *manifest)
 
 /*
  * Remove one of a backup's own files; one that is gone already is good.  The
- * manifest must be gone for good before anything that it needs may go.
+ * manifest must be gone for good before anything that it needs may go.  What
+ * belongs to it, and is locked for a moment longer, a later expire removes.
  */
 static bool
 remove_file(Repository *repository, const BackupName *name, const char *suffix)
 {
 	Storage *storage = repository->storage;
 	char *path = backup_path(name, suffix);
-	StoreResult result = storage_remove(storage, path, strcmp(suffix, ".json") == 0);
-	bool good = result.code == STORE_OK || result.code == STORE_ABSENT;
+	bool manifest = strcmp(suffix, ".json") == 0;
+	StoreResult result = storage_remove(storage, path, manifest);
+	bool good = result.code == STORE_OK || result.code == STORE_ABSENT ||
+				(result.code == STORE_LOCKED && !manifest);
 
 	if (!good)
 		report_error(EXIT_FAILED, NULL, result.hint, "could not remove file \"%s/%s\": %s",

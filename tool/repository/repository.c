@@ -30,6 +30,7 @@
 #include "other_places.h"
 #include "quote.h"
 #include "recover_text.h"
+#include "removal_lock.h"
 #include "repository_features.h"
 #include "repository_secret.h"
 #include "seal.h"
@@ -541,7 +542,8 @@ init(const char *location, Encryption *encryption, bool *created)
 	{
 		repository->encryption = encryption;
 		encryption = NULL;
-		good = check_location(repository) && create_header(repository, location);
+		good = check_location(repository) && removal_lock_possible(repository) &&
+			   create_header(repository, location);
 	}
 	else if (result.code == STORE_DAMAGED)
 		good = false;
@@ -694,6 +696,14 @@ lock_shared(Repository *repository)
 	/* Nobody can remove anything from what cannot be written to. */
 	if (result.code == STORE_DENIED || result.code == STORE_ABSENT)
 		return true;
+	/* Nor without a lock that nobody can have. */
+	if (storage->can.lockless)
+	{
+		log_warning_hint("Let only one command at a time write to it. \"nex_backup expire\" "
+						 "removes nothing there.",
+						 "repository \"%s\" cannot be locked: %s", storage->location, result.text);
+		return true;
+	}
 	return report_error(EXIT_FAILED, NULL, result.hint, "could not lock repository \"%s\": %s",
 						storage->location, result.text);
 }
@@ -727,6 +737,9 @@ lock_one(Repository *repository, const char *path, const char *what, StoreLock *
 	Storage *storage = repository->storage;
 	StoreResult result = storage->lock(storage, path, LOCK_ALONE, lock);
 
+	/* There was a warning. */
+	if (storage->can.lockless)
+		return true;
 	if (result.code == STORE_BUSY)
 		report_error(EXIT_LOCKED, NULL,
 					 storage->can.lease ? "Wait until it ends.  What one that was killed has left "

@@ -36,6 +36,13 @@ typedef struct UnclearPlaces
 
 typedef struct OtherPlaces OtherPlaces;
 
+/* Until when nobody can remove what is stored now (removal_lock.h). */
+typedef struct RemovalLock
+{
+	double until; /* seconds since 1970; 0: it can be removed */
+	bool extend;  /* what is used again is locked for less */
+} RemovalLock;
+
 typedef struct Repository
 {
 	Storage *storage;
@@ -50,6 +57,7 @@ typedef struct Repository
 	char server[LABEL_SIZE];       /* whose databases are meant where none is named; "": main */
 	bool no_other_server;          /* … and no name may say another one */
 	UnclearPlaces unclear;
+	RemovalLock removal_lock;
 	bool outpaced;   /* while nex_backup.json was read, its keys were changed: read it again */
 	bool unreadable; /* objects that were verified last could not be read, which is no damage */
 	bool manifest_unreadable; /* the same of the manifest, or the listing beside it, read last */

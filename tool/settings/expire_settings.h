@@ -8,6 +8,8 @@
 #ifndef NEX_EXPIRE_SETTINGS_H
 #define NEX_EXPIRE_SETTINGS_H
 
+#include <stdbool.h>
+
 typedef struct ExpireSettings
 {
 	int keep_daily;   /* 7 */
@@ -15,6 +17,7 @@ typedef struct ExpireSettings
 	int keep_monthly; /* 0 */
 	int keep_yearly;  /* 0 */
 	int keep_minimum; /* 1 */
+	bool single_writer;
 } ExpireSettings;
 
 #endif /* NEX_EXPIRE_SETTINGS_H */

@@ -25,6 +25,8 @@
 
 #define A_FILE(of, name) .type = OPTION_TEXT, AT(of, name), .check = check_path, .metavar = "FILE"
 
+#define A_FLAG(of, name) .type = OPTION_FLAG, AT(of, name)
+
 #define EVERYWHERE(type_of_it, of, member_of_it)                                                   \
 	.group = GROUP_GENERAL, .type = type_of_it, AT(of, member_of_it)
 
@@ -311,6 +313,9 @@ const Option option_table[] = {
 	 .fallback = "1",
 	 .metavar = "N",
 	 .help = "keep at least the N newest backups, however old"},
+	{.name = "single-writer",
+	 A_FLAG(expire, single_writer),
+	 .help = "nothing else writes to the repository meanwhile: for a bucket that cannot be locked"},
 
 	/* init, key, keygen */
 	{.name = "symmetric", A_FLAG(keys, symmetric), .help = "make a key file, not a key pair"},
@@ -745,6 +750,18 @@ const Option option_table[] = {
 	 .fallback_note = "HTTPS_PROXY, NO_PROXY",
 	 .metavar = "URL",
 	 .help = "proxy for requests to the bucket"},
+	{.name = "repo-lock-days",
+	 IN_BUCKET(OPTION_INTEGER, repo_lock_days),
+	 .max = 36500,
+	 .fallback = "0",
+	 .metavar = "N",
+	 .help = "let nobody remove a backup for N days, if the bucket has object lock; 0: not so"},
+	{.name = "repo-lock-mode",
+	 IN_BUCKET(OPTION_CHOICE, repo_lock_mode),
+	 .choices = "governance compliance",
+	 .fallback = "governance",
+	 .metavar = "MODE",
+	 .help = "governance: whoever has a special right can still remove it; compliance: nobody can"},
 	{.name = "repo-sftp-command",
 	 IN_BUCKET(OPTION_LIST, repo_sftp_command),
 	 .fallback_note = "ssh",

@@ -18,6 +18,13 @@ typedef enum UrlStyle
 	URL_PATH
 } UrlStyle;
 
+/* Who can still remove what is locked against removal. */
+typedef enum LockFirmness
+{
+	LOCK_GOVERNANCE, /* whoever has a right for that */
+	LOCK_COMPLIANCE  /* nobody */
+} LockFirmness;
+
 typedef struct StorageSettings
 {
 	char *repo_endpoint; /* https://HOST[:PORT]; NULL: by the kind of the bucket and the region */
@@ -27,7 +34,9 @@ typedef struct StorageSettings
 	char *repo_secret_file;
 	char *repo_profile;
 	char *repo_ca_file;
-	char *repo_proxy;           /* NULL: as the environment says */
+	char *repo_proxy;   /* NULL: as the environment says */
+	int repo_lock_days; /* against removal; 0: not at all */
+	LockFirmness repo_lock_mode;
 	TextList repo_sftp_command; /* empty: ssh */
 	char *repo_sftp_known_hosts;
 } StorageSettings;

@@ -29,6 +29,7 @@ typedef struct StoreCapabilities
 	bool create_only;    /* PUT_CREATE never replaces, whoever else puts at the same time */
 	bool replace_if;     /* PUT_REPLACE_IF */
 	bool lease;          /* locks have an end and can be lost */
+	bool lockless;       /* it has turned out that nothing can be locked there */
 	bool batch_delete;   /* removing many costs few requests */
 	bool checksums;      /* what is put and has not its SHA-256 is refused */
 	bool barrier_needed; /* what was put "later" may be lost without barrier() */
@@ -60,6 +61,9 @@ typedef struct PutOptions
 	bool name_later;     /* its content is then; its name after a barrier() of the directory */
 	const char *sha256;  /* of what is put, in hex, or NULL */
 	const char *version; /* for PUT_REPLACE_IF */
+
+	/* Nobody can remove it before then, in seconds since 1970; 0: not so. */
+	double locked_until;
 } PutOptions;
 
 /* A file that is being read, in order. */
@@ -125,6 +129,7 @@ typedef struct StoreFacts
 	uint64_t free_bytes;
 	char mark[64]; /* differs when another file takes the place of this one; "" if not known */
 	const char *lacks[STORE_LACKS]; /* of "." : what the storage cannot do; the rest is NULL */
+	bool keeps_removed;             /* what is removed is hidden, and stays stored */
 } StoreFacts;
 
 struct Storage
@@ -132,6 +137,10 @@ struct Storage
 	const char *location; /* for messages: the directory, the bucket URL */
 	const char *place;    /* the same with its server, where that was given; else NULL */
 	StoreCapabilities can;
+
+	/* For so many days nobody shall be able to remove what is stored; 0: not so. */
+	int lock_days;
+	bool lock_firmly; /* also nobody who has a right for that */
 
 	/*
 	 * Read `length` bytes from `offset`, or STORE_TO_END; STORE_DAMAGED if the
@@ -178,6 +187,21 @@ struct Storage
 
 	/* "." is the repository itself.  STORE_UNSUPPORTED behind a link that is for reading only. */
 	StoreResult (*examine)(Storage *storage, const char *path, StoreFacts *facts);
+
+	/*
+	 * Until when can nobody remove a file, in seconds since 1970?  0: it can be removed, or,
+	 * for `as_wanted`, is locked less firmly than is put now.  These three are NULL if no file
+	 * of this storage is ever so.
+	 */
+	StoreResult (*locked_until)(Storage *storage, const char *path, bool as_wanted, double *until);
+
+	/* Lock these until then; one that is locked for longer stays so.  *failed is as of barrier().
+	 */
+	StoreResult (*lock_files)(Storage *storage, char *const *paths, size_t count, double until,
+							  char **failed);
+
+	/* Would that work?  Asked before anything is stored. */
+	StoreResult (*may_lock_files)(Storage *storage);
 
 	void (*close)(Storage *storage);
 };

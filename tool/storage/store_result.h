@@ -22,6 +22,7 @@ typedef enum StoreCode
 	STORE_CHANGED,     /* it is no longer the version that was to be replaced */
 	STORE_BUSY,        /* somebody else has the lock */
 	STORE_DENIED,      /* not to this user, or to nobody */
+	STORE_LOCKED,      /* to nobody before a certain time */
 	STORE_FULL,        /* no space, or a quota is used up */
 	STORE_DAMAGED,     /* not a file, or not of a length that it can have */
 	STORE_UNREACHABLE, /* could not be asked, or would not answer at this moment; says nothing about
@@ -37,6 +38,7 @@ typedef struct StoreResult
 {
 	StoreCode code;
 	int tries;                  /* how often it was asked */
+	double until;               /* of STORE_LOCKED: seconds since 1970; 0: not known */
 	const char *hint;           /* what helps, or NULL */
 	char text[STORE_TEXT_SIZE]; /* the system's words; "" if good */
 } StoreResult;

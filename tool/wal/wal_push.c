@@ -25,6 +25,7 @@
 #include "log.h"
 #include "lost_header.h"
 #include "memory.h"
+#include "removal_lock.h"
 #include "repository.h"
 #include "repository_features.h"
 #include "wal_pack.h"
@@ -278,7 +279,8 @@ put_file(Work *work, const Buffer *stored, const WalFile *file)
 	Storage *storage = work->system.repository->storage;
 	const PutOptions options = {.mode = work->damaged ? PUT_REPLACE : PUT_CREATE,
 								.name_later = work->push->names_later,
-								.sha256 = file->sha256};
+								.sha256 = file->sha256,
+								.locked_until = work->system.repository->removal_lock.until};
 	char *name = wal_file_name(file);
 	char *path = xasprintf("%s/%s", work->directory, name);
 	StoreResult result = storage->put(storage, path, stored->data, stored->length, &options);
@@ -420,6 +422,7 @@ wal_push_loaded(const WalPush *push, WalLoaded *loaded, WalPushed *pushed)
 	bool good;
 
 	memset(pushed, 0, sizeof(*pushed));
+	removal_lock_longest(repository);
 	good = encryption_can_write(repository) && lost_header_refuse(repository) &&
 		   open_system(&work) && push_history(&work) &&
 		   wal_name_content(repository, loaded->data.data, loaded->data.length, record->sha256,

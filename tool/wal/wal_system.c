@@ -112,7 +112,7 @@ static bool
 write_system(Repository *repository, const WalHead *head, StoreResult *result)
 {
 	const Encryption *encryption = repository->encryption;
-	const PutOptions options = {.mode = PUT_CREATE};
+	const PutOptions options = {.mode = PUT_CREATE, .locked_until = repository->removal_lock.until};
 	char *path = system_file_path(head->system_identifier);
 	char *now = utc_now();
 	Buffer json;

@@ -21,12 +21,23 @@
 #include "settings.h"
 #include "utc_time.h"
 
+/* Until when the last of them is, as far as is known. */
+static const char *
+locked_until_text(const Leftovers *leftovers, char text[UTC_TIME_SIZE])
+{
+	if (leftovers->locked_until == 0)
+		return "a later time";
+	utc_time_text(leftovers->locked_until, text);
+	return text;
+}
+
 static void
 print_text(const Settings *settings, const ExpireResult *expiry)
 {
 	static const char *const headings[4] = {"database", "backup", "verdict", "why"};
 	const Leftovers *leftovers = &expiry->leftovers;
 	const char *removed = settings->command->dry_run ? "would be removed" : "removed";
+	char until[UTC_TIME_SIZE];
 	TextTable *table;
 	int i;
 
@@ -62,6 +73,16 @@ print_text(const Settings *settings, const ExpireResult *expiry)
 									   leftovers->number[LEFTOVER_COMPANION],
 								   "other leftover file"),
 				  removed);
+	if (expiry->nlocked > 0)
+		show_text("%s stay until the end of their locks\n",
+				  pretty_number_of((uint64_t) expiry->nlocked, "backup"));
+	if (leftovers->locked > 0)
+		show_text("%s (%s) could not be removed yet: locked until %s\n",
+				  pretty_number_of(leftovers->locked, "file"),
+				  pretty_bytes(leftovers->locked_bytes), locked_until_text(leftovers, until));
+	if (expiry->hidden)
+		show_text("the bucket keeps what was removed as older versions, until a rule of its own "
+				  "removes these\n");
 	if (leftovers->waiting > 0)
 		show_text("%s (%s) will be removed by an expire after %d hours\n",
 				  pretty_number_of(leftovers->waiting, "file"),
@@ -111,6 +132,10 @@ print_json(const Settings *settings, const Repository *repository, const ExpireR
 		json_count(leftovers->number[LEFTOVER_TEMPORARY] + leftovers->number[LEFTOVER_COMPANION]));
 	json_object_set_new(result, "files_waiting", json_count(leftovers->waiting));
 	json_object_set_new(result, "bytes_waiting", json_count(leftovers->waiting_bytes));
+	json_object_set_new(result, "backups_locked", json_integer(expiry->nlocked));
+	json_object_set_new(result, "files_locked", json_count(leftovers->locked));
+	json_object_set_new(result, "bytes_locked", json_count(leftovers->locked_bytes));
+	json_object_set_new(result, "removed_is_hidden", json_boolean(expiry->hidden));
 	json_object_set_new(result, "objects_left_alone", json_text(expiry->objects_reason));
 	json_object_set_new(result, "in_use_since", in_use_json(expiry));
 	output_json(result);
@@ -163,7 +188,8 @@ run_expire(const Settings *settings)
 		.repository = repository,
 		.keep = settings->expire,
 		.database = settings->general->narguments > 0 ? settings->general->arguments[0] : NULL,
-		.dry_run = settings->command->dry_run};
+		.dry_run = settings->command->dry_run,
+		.single_writer = settings->expire->single_writer};
 	char started[UTC_EXACT_SIZE];
 	ExpireResult result;
 	bool good;
@@ -196,7 +222,7 @@ const Command command_expire = {
 	.arguments = "[DB]",
 	.min_arguments = 0,
 	.max_arguments = 1,
-	.options = "dry-run keep-daily keep-weekly keep-monthly keep-yearly keep-minimum",
+	.options = "dry-run keep-daily keep-weekly keep-monthly keep-yearly keep-minimum single-writer",
 	.per_call = "dry-run",
 	.run = run_expire,
 	.is_run = true,

@@ -17,6 +17,7 @@
 
 #include "backup_summary.h"
 #include "backups.h"
+#include "copy_locks.h"
 #include "copy_target.h"
 #include "interrupt.h"
 #include "log.h"
@@ -41,6 +42,7 @@ typedef struct CopyRun
 	Repository *from; /* both of the request */
 	Repository *to;
 	CopyTarget *target;
+	CopyLocks locks;   /* there */
 	ObjectSet damaged; /* found on the way, of the server of this label */
 	char damaged_of[LABEL_SIZE];
 	StoreLock *lock;              /* of copies to `to`; NULL: none */
@@ -269,7 +271,7 @@ static bool
 write_file(const CopyRun *run, const Item *item, const char *suffix, const Buffer *content,
 		   bool replace)
 {
-	static const PutOptions create = {.mode = PUT_CREATE};
+	const PutOptions create = {.mode = PUT_CREATE, .locked_until = run->to->removal_lock.until};
 	Storage *storage = run->to->storage;
 	char *path = backup_path(item->result.name, suffix);
 	StoreResult result = storage->put(storage, path, content->data, content->length, &create);
@@ -304,7 +306,9 @@ static bool
 publish(CopyRun *run, const Item *item)
 {
 	run->ended = !repository_lock_held(run->to, run->lock);
-	return !run->ended && write_file(run, item, ".sha256", &item->listing, true) &&
+	return !run->ended &&
+		   copy_locks_extend(&run->locks, item->manifest, item->missing, item->nmissing) &&
+		   write_file(run, item, ".sha256", &item->listing, true) &&
 		   write_file(run, item, ".json", &item->json, false);
 }
 
@@ -448,6 +452,7 @@ copy_run(const CopyRequest *request, const BackupName *names, int count)
 		good = repository_lock_shared(request->to) && repository_lock_copy(request->to, &run.lock);
 		if (good)
 			unclear_warn(request->to);
+		good = good && copy_locks_begin(&run.locks, request->to);
 	}
 	if (good)
 	{
@@ -460,6 +465,7 @@ copy_run(const CopyRequest *request, const BackupName *names, int count)
 	if (run.lock != NULL)
 		repository_unlock(request->to, run.lock);
 	copy_target_free(run.target);
+	copy_locks_free(&run.locks);
 	object_set_free(&run.damaged);
 	return good;
 }

@@ -168,7 +168,10 @@ write_object(Transfer *transfer, size_t item, const char *path, const ManifestOb
 {
 	const TransferRequest *request = transfer->request;
 	Storage *storage = request->to->storage;
-	PutOptions options = {.mode = PUT_CREATE, .later = true, .sha256 = object->id};
+	PutOptions options = {.mode = PUT_CREATE,
+						  .later = true,
+						  .sha256 = object->id,
+						  .locked_until = request->to->removal_lock.until};
 	StoreResult result = storage->put(storage, path, content, object->bytes, &options);
 
 	if (result.code == STORE_EXISTS)

@@ -27,6 +27,7 @@
 #include "object_listing.h"
 #include "object_transfer.h"
 #include "progress.h"
+#include "removal_lock.h"
 #include "server_files.h"
 #include "server_record.h"
 #include "verification.h"
@@ -434,8 +435,10 @@ repair_run(const RepairRequest *request, const BackupName *names, int count)
 	int i;
 
 	if (!repository_lock_shared(request->to) ||
-		(!request->dry_run && !repository_lock_copy(request->to, &run.lock)))
+		(!request->dry_run &&
+		 (!removal_lock_possible(request->to) || !repository_lock_copy(request->to, &run.lock))))
 		return false;
+	removal_lock_longest(request->to);
 	run.nfailed += !servers_each(names, count, repair_server_file, &run);
 	for (i = 0; i < count && !run.ended && !stop_requested(); i++)
 	{

@@ -25,6 +25,7 @@
 #include "memory.h"
 #include "previous_manifest.h"
 #include "progress.h"
+#include "removal_lock.h"
 #include "storage_use.h"
 #include "unclear.h"
 #include "utc_time.h"
@@ -85,10 +86,23 @@ draft_manifest(BackupDraft *draft)
 	return draft->manifest;
 }
 
+/* The backup that objects are used of again; NULL: none. */
+static const BackupName *
+previous_name(const BackupDraft *draft, BackupName *name)
+{
+	if (draft->previous == NULL)
+		return NULL;
+	memset(name, 0, sizeof(*name));
+	name->owner = draft->owner;
+	memcpy(name->id, draft->previous->id, sizeof(name->id));
+	return name;
+}
+
 bool
 draft_begin(BackupDraft *draft)
 {
 	Repository *repository = draft->repository;
+	BackupName previous;
 
 	draft->owner = manifest_owner(draft->manifest);
 	if (!repository_lock_shared(repository) ||
@@ -100,6 +114,8 @@ draft_begin(BackupDraft *draft)
 	/* Files are encrypted one by one, which gives other bytes each time. */
 	if (draft->owner.kind != BACKUP_OF_FILES)
 		draft->previous = manifest_to_build_on(repository, &draft->owner);
+	if (!removal_lock_begin(repository, previous_name(draft, &previous)))
+		return false;
 	draft->store = object_store_create(repository, draft->owner.server, draft->manifest->codec,
 									   draft->previous);
 	return true;

@@ -28,6 +28,7 @@
 #include "log.h"
 #include "lost_header.h"
 #include "memory.h"
+#include "removal_lock.h"
 #include "resolve.h"
 #include "unclear.h"
 #include "utc_time.h"
@@ -170,6 +171,28 @@ warn_of_frozen(const Expiry *expiry)
 	}
 }
 
+/* What the storage does not let anybody remove yet stays a backup until then. */
+static void
+keep_locked(Expiry *expiry)
+{
+	int i;
+
+	for (i = 0; i < expiry->result->count && !interrupted(); i++)
+	{
+		RetentionBackup *backup = &expiry->result->backups[i];
+		double until =
+			backup->keep ? 0 : removal_lock_of(expiry->repository, &expiry->result->names[i]);
+		char text[UTC_TIME_SIZE];
+
+		if (until == 0)
+			continue;
+		utc_time_text(until, text);
+		backup->keep = true;
+		snprintf(backup->reason, sizeof(backup->reason), "locked until %s", text);
+		expiry->result->nlocked++;
+	}
+}
+
 /*
  * The backups that the rules are for: of one database, or of one server.  Others have rules of
  * their own.  Sets of configuration files go with main.
@@ -218,6 +241,7 @@ decide(Expiry *expiry)
 	if (interrupted())
 		return false;
 	retention_decide(&rules, time(NULL), expiry->result->backups, expiry->result->count);
+	keep_locked(expiry);
 	warn_of_frozen(expiry);
 	return true;
 }
@@ -311,6 +335,8 @@ lock_exclusive(Expiry *expiry, bool *in_use)
 
 	repository_unlock(repository, repository->shared_lock);
 	repository->shared_lock = NULL;
+	if (repository->storage->can.lockless)
+		return true;
 	result = repository_lock_exclusive(repository, &expiry->exclusive);
 	if (result.code == STORE_OK)
 		return true;
@@ -393,6 +419,28 @@ remove_leftovers(Expiry *expiry)
 	return good;
 }
 
+/* Without a lock, nobody knows what somebody else is about to use. */
+static bool
+may_remove(const Expiry *expiry)
+{
+	const Storage *storage = expiry->repository->storage;
+
+	return !storage->can.lockless || expiry->request->dry_run || expiry->request->single_writer ||
+		   report_error(EXIT_FAILED, NULL,
+						"Use --single-writer when nothing else can write to it meanwhile.",
+						"nothing in \"%s\" can be removed, as nothing can be locked there",
+						storage->location);
+}
+
+/* Does the storage keep what is removed?  With locks, it is removed for good when they end. */
+static bool
+is_hidden(Storage *storage)
+{
+	StoreFacts facts;
+
+	return storage->examine(storage, ".", &facts).code == STORE_OK && facts.keeps_removed;
+}
+
 bool
 expire_run(const ExpireRequest *request, ExpireResult *result)
 {
@@ -401,10 +449,11 @@ expire_run(const ExpireRequest *request, ExpireResult *result)
 
 	memset(result, 0, sizeof(*result));
 	if (!lost_header_refuse(request->repository) || !repository_lock_shared(request->repository) ||
-		!decide(&expiry))
+		!may_remove(&expiry) || !decide(&expiry))
 		return false;
 	result->decided = true;
 	good = remove_backups(&expiry) && remove_leftovers(&expiry);
+	result->hidden = is_hidden(request->repository->storage);
 	repository_unlock(request->repository, expiry.exclusive);
 	return good;
 }

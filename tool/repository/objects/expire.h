@@ -21,6 +21,7 @@ typedef struct ExpireRequest
 	const ExpireSettings *keep;
 	const char *database; /* as people name it; NULL: all that the server has */
 	bool dry_run;         /* only say what would be removed */
+	bool single_writer;   /* nobody else writes: it can do without a lock that cannot be had */
 } ExpireRequest;
 
 typedef struct ExpireResult
@@ -30,7 +31,9 @@ typedef struct ExpireResult
 	RetentionBackup *backups;   /* what was decided; same positions as names */
 	int count;                  /* of both */
 	int nremoved;               /* backups removed, or that would be */
+	int nlocked;                /* … that the storage does not let anybody remove yet */
 	Leftovers leftovers;        /* removed, or that would be */
+	bool hidden;                /* what is removed is not gone: the storage keeps it */
 	const char *objects_reason; /* why objects were left alone, or NULL */
 	double in_use_since; /* if they were since the repository is in use: since when at each expire;
 							else 0 */

@@ -98,6 +98,13 @@ note_removed(size_t position, const StoreResult *result, void *argument)
 		removal->leftovers->number[item->kind]++;
 		removal->leftovers->bytes[item->kind] += item->bytes;
 	}
+	else if (result->code == STORE_LOCKED)
+	{
+		removal->leftovers->locked++;
+		removal->leftovers->locked_bytes += item->bytes;
+		if (result->until > removal->leftovers->locked_until)
+			removal->leftovers->locked_until = result->until;
+	}
 	else if (result->code != STORE_ABSENT)
 	{
 		removal->failed = true;

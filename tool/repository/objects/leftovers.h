@@ -41,6 +41,9 @@ typedef struct Leftovers
 	uint64_t bytes[LEFTOVER_KINDS];
 	uint64_t waiting; /* of those that were found, not removed yet: see condemned.h */
 	uint64_t waiting_bytes;
+	uint64_t locked; /* that the storage does not let anybody remove yet */
+	uint64_t locked_bytes;
+	double locked_until; /* the latest time that is known of them; 0: none is */
 } Leftovers;
 
 /*

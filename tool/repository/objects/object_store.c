@@ -26,6 +26,7 @@
 #include "memory.h"
 #include "object_set.h"
 #include "put_queue.h"
+#include "removal_lock.h"
 #include "reusable.h"
 
 struct ObjectStore
@@ -42,6 +43,8 @@ struct ObjectStore
 	ObjectSet taken;      /* what a thread of this backup has stored, or is storing */
 	char **pending;       /* paths that the barrier must make durable */
 	size_t npending;
+	char **reused; /* paths of what is there already */
+	size_t nreused;
 	uint64_t new_objects;
 	uint64_t new_bytes;
 
@@ -57,6 +60,13 @@ typedef struct Upload
 	PutOptions options;
 } Upload;
 
+static char *
+object_path(const ObjectStore *store, const char *id)
+{
+	return xasprintf("%s/%.2s/%s%s%s", store->objects, id, id, codec_suffix(store->codec),
+					 cipher_suffix(store->cipher));
+}
+
 /* Count an object that was written, and note it for the barrier if that must make it durable. */
 static void
 note_written(ObjectStore *store, const ManifestObject *object, const char *path, bool later)
@@ -71,6 +81,20 @@ note_written(ObjectStore *store, const ManifestObject *object, const char *path,
 	}
 	store->new_objects++;
 	store->new_bytes += object->bytes;
+	pthread_mutex_unlock(&store->lock);
+}
+
+/* Note an object that is used again: its lock against removal may have to be longer. */
+static void
+note_reused(ObjectStore *store, const ManifestObject *object)
+{
+	if (!store->repository->removal_lock.extend || store->repository->removal_lock.until == 0)
+		return;
+	pthread_mutex_lock(&store->lock);
+	if ((store->nreused & (store->nreused - 1)) == 0)
+		store->reused = xrealloc(store->reused,
+								 (store->nreused == 0 ? 1 : store->nreused * 2) * sizeof(char *));
+	store->reused[store->nreused++] = object_path(store, object->id);
 	pthread_mutex_unlock(&store->lock);
 }
 
@@ -142,6 +166,9 @@ object_store_free(ObjectStore *store)
 	put_queue_free(store->queue);
 	for (i = 0; i < store->npending; i++)
 		free(store->pending[i]);
+	for (i = 0; i < store->nreused; i++)
+		free(store->reused[i]);
+	free(store->reused);
 	pthread_mutex_destroy(&store->lock);
 	object_set_free(&store->taken);
 	object_set_free(&store->bad);
@@ -149,13 +176,6 @@ object_store_free(ObjectStore *store)
 	free(store->pending);
 	free(store->objects);
 	free(store);
-}
-
-static char *
-object_path(const ObjectStore *store, const char *id)
-{
-	return xasprintf("%s/%.2s/%s%s%s", store->objects, id, id, codec_suffix(store->codec),
-					 cipher_suffix(store->cipher));
 }
 
 /* True for the first thread that brings this content; the others need do nothing. */
@@ -185,6 +205,7 @@ write_object(ObjectStore *store, const char *content, const ManifestObject *obje
 	upload->options.mode = PUT_CREATE;
 	upload->options.later = true;
 	upload->options.sha256 = upload->object.id;
+	upload->options.locked_until = store->repository->removal_lock.until;
 	put_queue_add(store->queue, path, content, object->bytes, &upload->options, upload);
 	free(path);
 	return !store->failed;
@@ -231,6 +252,8 @@ object_store_put_encrypted(ObjectStore *store, const char *content, uint64_t len
 	if (known == NULL)
 		return put_encrypted(store, content, length, object);
 	*object = *known;
+	if (take(store, object->id))
+		note_reused(store, object);
 	return true;
 }
 
@@ -248,7 +271,10 @@ object_store_put(ObjectStore *store, const char *content, uint64_t length, Manif
 	if (!take(store, object->id))
 		return true;
 	known = reusable_find(&store->reusable, object->id);
-	return (known != NULL && known->bytes == length) || write_object(store, content, object);
+	if (known == NULL || known->bytes != length)
+		return write_object(store, content, object);
+	note_reused(store, object);
+	return true;
 }
 
 bool
@@ -259,7 +285,8 @@ object_store_barrier(ObjectStore *store, int threads)
 	char *failed;
 
 	put_queue_wait(store->queue);
-	if (store->failed || stop_requested())
+	if (store->failed || stop_requested() ||
+		!removal_lock_extend(store->repository, store->reused, store->nreused))
 		return false;
 	result = storage->barrier(storage, store->pending, store->npending, threads, &failed);
 	/* It stays failed: another barrier would only say that all is well. */

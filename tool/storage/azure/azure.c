@@ -54,7 +54,7 @@ add_headers(const BucketRequest *request, const Signing *signing, WireRequest *w
 	azure_time(signing->now, time);
 	wire_add(wire, "x-ms-date", time);
 	wire_add(wire, "x-ms-version", VERSION);
-	if (strcmp(request->method, "PUT") == 0)
+	if (strcmp(request->method, "PUT") == 0 && request->query_count == 0)
 		wire_add(wire, "x-ms-blob-type", "BlockBlob");
 	wire_add_all(wire, request);
 }
@@ -134,6 +134,13 @@ static const ListWords list_words = {.query = list_query,
 									 .directory_name = BLOBS "BlobPrefix/Name",
 									 .next = "EnumerationResults/NextMarker"};
 
+static const FileLockWords lock_words = {.mode = "x-ms-immutability-policy-mode",
+										 .until = "x-ms-immutability-policy-until-date",
+										 .modes = {"Unlocked", "Locked"},
+										 .time_text = azure_time,
+										 .query = {"comp", "immutabilityPolicies"},
+										 .sign = "x-ms-immutability-policy-until-date"};
+
 const BucketDialect azure_dialect = {.scheme = "azure",
 									 .sign = azure_sign,
 									 .errors = &azure_errors,
@@ -141,4 +148,6 @@ const BucketDialect azure_dialect = {.scheme = "azure",
 									 .version = "etag",
 									 .only_new = {"if-none-match", "*"},
 									 .only_this = "if-match",
+									 .lock = &lock_words,
+									 .old_version = "x-ms-version-id",
 									 .md5 = true};

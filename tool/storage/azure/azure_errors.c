@@ -53,7 +53,7 @@ static const ErrorMeaning meanings[] = {
 	{"AccountIsDisabled", STORE_DENIED, NO_REMEDY, NULL},
 	{"BlobArchived", STORE_DENIED, NO_REMEDY, ARCHIVED_HINT},
 	{"BlobBeingRehydrated", STORE_DENIED, NO_REMEDY, ARCHIVED_HINT},
-	{"BlobImmutableDueToPolicy", STORE_DENIED, NO_REMEDY,
+	{"BlobImmutableDueToPolicy", STORE_LOCKED, NO_REMEDY,
 	 "A policy keeps the blob from being changed until its time is over."},
 	{"LeaseIdMissing", STORE_DENIED, NO_REMEDY, "Somebody holds a lease on the blob; break it."},
 	{"SnapshotsPresent", STORE_DENIED, NO_REMEDY, "The blob has snapshots; remove them first."},

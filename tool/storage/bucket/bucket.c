@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bucket_file_lock.h"
 #include "bucket_lease.h"
 #include "bucket_list.h"
 #include "bucket_read.h"
@@ -25,6 +26,17 @@ bucket_key(const BucketStorage *bucket, const char *path)
 	return xasprintf("%s%s", bucket->prefix, strcmp(path, ".") == 0 ? "" : path);
 }
 
+/* An answer about an object says which version it is if the bucket keeps others. */
+static void
+note_versions(BucketStorage *bucket, const BucketReply *reply)
+{
+	const char *name = bucket->dialect->old_version;
+	const char *version = name != NULL ? http_header(&reply->answer, name) : NULL;
+
+	if (version != NULL && version[0] != '\0' && strcmp(version, "null") != 0)
+		bucket->keeps_versions = true;
+}
+
 StoreResult
 bucket_send_for(BucketStorage *bucket, const char *path, BucketRequest *request, BucketReply *reply)
 {
@@ -33,6 +45,7 @@ bucket_send_for(BucketStorage *bucket, const char *path, BucketRequest *request,
 	request->key = key;
 	bucket_send(bucket->session, request, reply);
 	free(key);
+	note_versions(bucket, reply);
 	return reply->result;
 }
 
@@ -48,6 +61,14 @@ bucket_barrier(Storage *storage, char *const *paths, size_t count, int threads, 
 	return store_ok();
 }
 
+/* Where files are locked, versions are removed one by one, if that can be (bucket_remove.c). */
+static bool
+bucket_keeps_removed(const BucketStorage *bucket)
+{
+	return bucket->keeps_versions &&
+		   (bucket->storage.lock_days == 0 || bucket->dialect->versions == NULL);
+}
+
 /* A bucket tells neither rights nor space; that it answers is what can be known. */
 static StoreResult
 bucket_examine(Storage *storage, const char *path, StoreFacts *facts)
@@ -56,6 +77,7 @@ bucket_examine(Storage *storage, const char *path, StoreFacts *facts)
 	StoreResult result;
 
 	memset(facts, 0, sizeof(*facts));
+	facts->keeps_removed = bucket_keeps_removed((BucketStorage *) storage);
 	if (strcmp(path, ".") == 0)
 		return store_ok();
 	result = bucket_head(storage, path, &info);
@@ -94,6 +116,9 @@ static const Storage operations = {.can = {.create_only = true,
 								   .lock_alive = bucket_lock_alive,
 								   .unlock = bucket_unlock,
 								   .examine = bucket_examine,
+								   .locked_until = bucket_locked_until,
+								   .lock_files = bucket_lock_files,
+								   .may_lock_files = bucket_may_lock_files,
 								   .close = bucket_close};
 
 Storage *

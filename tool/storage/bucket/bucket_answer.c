@@ -260,8 +260,8 @@ bucket_judge(const ErrorTable *table, const char *operation, const StoreSign *si
 }
 
 /* As in a header, or as in a listing (2026-11-30T02:00:00.000Z); -1 if it is neither. */
-static double
-read_time(const char *text)
+double
+answer_time(const char *text)
 {
 	double seconds;
 
@@ -273,8 +273,8 @@ read_time(const char *text)
 double
 answer_age(const HttpAnswer *answer, const char *time)
 {
-	double now = read_time(http_header(answer, "date"));
-	double then = read_time(time);
+	double now = answer_time(http_header(answer, "date"));
+	double then = answer_time(time);
 
 	if (now < 0 || then < 0)
 		return -1;

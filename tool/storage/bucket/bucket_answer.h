@@ -79,4 +79,7 @@ extern BucketVerdict bucket_judge(const ErrorTable *table, const char *operation
  */
 extern double answer_age(const HttpAnswer *answer, const char *time);
 
+/* A time that a server names, in seconds since 1970; -1 if it is none, or NULL. */
+extern double answer_time(const char *text);
+
 #endif /* NEX_BUCKET_ANSWER_H */

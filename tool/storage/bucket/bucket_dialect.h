@@ -49,6 +49,7 @@ typedef struct BucketRequest
 	bool after_stop; /* see HttpRequest */
 	Leases *leases;  /* what it does is right only while these are held; NULL: always */
 	void (*again)(void *argument); /* forget what the sink has taken; may be NULL without a sink */
+	int most_tries;                /* of what servers may not know; 0: as request_tries.h says */
 } BucketRequest;
 
 /* What one try of a request is signed with. */
@@ -97,8 +98,29 @@ typedef struct ListWords
 	const char *directory_name;
 	const char *truncated; /* "true": there is a next page; NULL: there is one if it is named */
 	const char *next;
+
+	/* Of a listing of versions, else NULL: */
+	const char *version_id;
+	const char *removal;      /* an element as `object`: from then on there was none */
+	const char *second_token; /* the page after the next one is asked for by two of them */
+	const char *second_next;
 	const char *encoding; /* "url": names are as in a URL; NULL: never */
 } ListWords;
+
+#define FILE_LOCK_TIME 32
+
+/* How files are locked against removal: the headers of a PUT, and how that is asked for later. */
+typedef struct FileLockWords
+{
+	const char *mode; /* the header */
+	const char *until;
+	const char *modes[2]; /* its values; the second one: firmly (storage.h) */
+	void (*time_text)(time_t when, char text[FILE_LOCK_TIME]);
+	HttpPair query;        /* that sets the lock of an object, and asks for it */
+	bool xml;              /* its answer has it; else HEAD asks, and it is set by these headers */
+	HttpPair bucket_query; /* that asks whether the bucket has such locks; NULL: nothing does */
+	const char *sign;      /* a header of each answer */
+} FileLockWords;
 
 typedef struct BucketSession BucketSession;
 
@@ -115,13 +137,17 @@ typedef struct BucketDialect
 	HttpPair only_new;     /* the condition that nothing is there */
 	const char *only_this; /* the header for the condition that this version is there */
 	bool md5;              /* nothing else lets the server see that a body was changed on the way */
+	const FileLockWords *lock;
+	const char *old_version;   /* the header that is there if the bucket keeps older versions */
+	const ListWords *versions; /* a listing of these; NULL: none that is known here */
 
 	/*
-	 * Remove many at once, while the leases are held: a result for each, if the result is good.
-	 * NULL: they are removed one by one, many at the same time.
+	 * Remove many at once, while the leases are held: a result for each, if the result is good;
+	 * these versions of them, if that is not NULL.  NULL: they are removed one by one, many at
+	 * the same time.
 	 */
 	StoreResult (*remove_batch)(BucketSession *session, Leases *leases, char *const *keys,
-								size_t count, StoreResult *results);
+								char *const *versions, size_t count, StoreResult *results);
 } BucketDialect;
 
 #endif /* NEX_BUCKET_DIALECT_H */

@@ -17,6 +17,13 @@
 #include "lease_lock.h"
 
 static StoreResult
+no_conditions(void)
+{
+	return store_failure(STORE_UNSUPPORTED, NULL,
+						 "the server ignores conditions, so nothing can be locked there");
+}
+
+static StoreResult
 lease_create(void *argument, const char *path, const char *text, char version[LEASE_VERSION_SIZE])
 {
 	const PutOptions options = {.mode = PUT_CREATE};
@@ -33,10 +40,10 @@ lease_create(void *argument, const char *path, const char *text, char version[LE
 	if (result.code == STORE_EXISTS)
 		return store_ok();
 	bucket_remove(argument, path, NULL);
-	if (result.code == STORE_OK)
-		return store_failure(STORE_UNSUPPORTED, NULL,
-							 "the server ignores conditions, so nothing can be locked there");
-	return result;
+	if (result.code != STORE_OK)
+		return result;
+	((BucketStorage *) argument)->storage.can.lockless = true;
+	return no_conditions();
 }
 
 static StoreResult
@@ -91,6 +98,8 @@ bucket_lease_store(BucketStorage *bucket)
 StoreResult
 bucket_lock(Storage *storage, const char *path, LockMode mode, StoreLock **lock)
 {
+	if (storage->can.lockless)
+		return no_conditions();
 	return lease_lock(((BucketStorage *) storage)->leases, path, mode, lock);
 }
 

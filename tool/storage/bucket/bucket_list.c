@@ -45,12 +45,10 @@ visit_entries(const ListPage *page, const char *prefix, EntryVisitor visitor, vo
 	return store_ok();
 }
 
-/* Ask for a page; `token` is that of the page before, or NULL. */
-static StoreResult
-get_page(const BucketStorage *bucket, const char *prefix, bool one_level, const char *token,
-		 ListPage *page)
+StoreResult
+bucket_list_page(const BucketStorage *bucket, const ListWords *words, const char *prefix,
+				 bool one_level, const char *token, const char *second_token, ListPage *page)
 {
-	const ListWords *words = bucket->dialect->list;
 	HttpPair query[MAX_PARAMETERS];
 	BucketRequest request = {.method = "GET",
 							 .key = "",
@@ -67,6 +65,8 @@ get_page(const BucketStorage *bucket, const char *prefix, bool one_level, const 
 		query[request.query_count++] = (HttpPair){"delimiter", "/"};
 	if (token != NULL)
 		query[request.query_count++] = (HttpPair){words->token, token};
+	if (second_token != NULL)
+		query[request.query_count++] = (HttpPair){words->second_token, second_token};
 
 	memset(page, 0, sizeof(*page));
 	bucket_reply_init(&reply);
@@ -99,7 +99,8 @@ list_entries(BucketStorage *bucket, const char *prefix, bool one_level, EntryVis
 	{
 		ListPage page;
 
-		result = get_page(bucket, prefix, one_level, token, &page);
+		result =
+			bucket_list_page(bucket, bucket->dialect->list, prefix, one_level, token, NULL, &page);
 		if (result.code == STORE_OK)
 			result = visit_entries(&page, prefix, visitor, argument, count, &go_on);
 		go_on = go_on && page.truncated;

@@ -387,6 +387,7 @@ bucket_send(BucketSession *session, const BucketRequest *request, BucketReply *r
 			if (reply->answer.status != 0)
 				tries_heard(&tries);
 		} while (tries_again(&tries, &reply->result, wait_seconds) &&
+				 (request->most_tries == 0 || tries.count < request->most_tries) &&
 				 (request->leases == NULL || leases_all_alive(request->leases)));
 		give_client_back(session, client);
 	}

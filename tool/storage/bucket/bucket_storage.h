@@ -8,6 +8,8 @@
 #ifndef NEX_BUCKET_STORAGE_H
 #define NEX_BUCKET_STORAGE_H
 
+#include <stdatomic.h>
+
 #include "bucket_session.h"
 #include "lease.h"
 #include "platform_service.h"
@@ -23,6 +25,8 @@ typedef struct BucketStorage
 	char *place; /* NULL: the provider has one server */
 	HttpOptions options;
 	KeyChoice choice;
+	_Atomic bool keeps_versions;   /* of what is replaced or removed, as an answer has shown */
+	struct BucketHistory *history; /* NULL: as it is now */
 	LeaseStore lease_store;
 	Leases *leases;
 } BucketStorage;

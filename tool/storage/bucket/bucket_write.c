@@ -14,12 +14,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bucket_file_lock.h"
 #include "bucket_read.h"
 #include "bucket_write.h"
 #include "content_md5.h"
 #include "memory.h"
-
-#define BATCH 1000 /* names that one request may remove */
 
 /* Is this the content of an object now?  Then an earlier try has put it there. */
 static bool
@@ -70,8 +69,9 @@ bucket_put_version(BucketStorage *bucket, const char *path, const void *content,
 				   const PutOptions *options, char *version, size_t size)
 {
 	const BucketDialect *dialect = bucket->dialect;
-	HttpPair headers[2];
+	HttpPair headers[2 + FILE_LOCK_HEADERS];
 	char md5[MD5_TEXT_SIZE];
+	char until[FILE_LOCK_TIME];
 	BucketRequest request = {.method = "PUT",
 							 .headers = headers,
 							 .body = content,
@@ -86,9 +86,13 @@ bucket_put_version(BucketStorage *bucket, const char *path, const void *content,
 		headers[request.header_count++] = dialect->only_new;
 	else if (options->mode == PUT_REPLACE_IF)
 		headers[request.header_count++] = (HttpPair){dialect->only_this, options->version};
-	/* If OpenSSL must not compute MD5, TLS alone protects what is on its way. */
-	if (dialect->md5 && content_md5(content, length, md5))
+	/* If OpenSSL must not compute MD5, TLS alone protects what is on its way.  AWS wants it for
+	 * locks.
+	 */
+	if ((dialect->md5 || options->locked_until > 0) && content_md5(content, length, md5))
 		headers[request.header_count++] = (HttpPair){"content-md5", md5};
+	if (options->locked_until > 0)
+		bucket_add_file_lock(bucket, options->locked_until, until, headers, &request.header_count);
 	bucket_reply_init(&reply);
 	result = bucket_send_for(bucket, path, &request, &reply);
 	if (options->mode != PUT_REPLACE &&

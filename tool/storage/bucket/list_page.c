@@ -33,6 +33,7 @@ add_entry(PageReader *reader)
 	if (reader->now.name == NULL || reader->now.directory)
 	{
 		free(reader->now.name);
+		free(reader->now.version_id);
 		memset(&reader->now, 0, sizeof(reader->now));
 		return;
 	}
@@ -66,6 +67,22 @@ is_element(const char *path, const char *word)
 	return word != NULL && strcmp(path, word) == 0;
 }
 
+/* The same of an object, or of the removal of one, which has the same parts. */
+static bool
+is_of_object(PageReader *reader, const char *path, const char *word)
+{
+	const ListWords *words = reader->words;
+
+	if (is_element(path, word))
+		return true;
+	if (word == NULL || words->removal == NULL ||
+		strncmp(path, words->removal, strlen(words->removal)) != 0 ||
+		strcmp(path + strlen(words->removal), word + strlen(words->object)) != 0)
+		return false;
+	reader->now.removal = true;
+	return true;
+}
+
 static bool
 visit_page(void *argument, const char *path, const char *text)
 {
@@ -74,20 +91,25 @@ visit_page(void *argument, const char *path, const char *text)
 	const ListWords *words = reader->words;
 	char *end;
 
-	if (is_element(path, words->name) || is_element(path, words->directory_name))
+	if (is_of_object(reader, path, words->name) || is_element(path, words->directory_name))
 		set_text(&reader->now.name, text);
 	else if (is_element(path, words->bytes))
 	{
 		reader->now.bytes = strtoull(text, &end, 10);
 		return end != text && *end == '\0';
 	}
-	else if (is_element(path, words->modified))
+	else if (is_of_object(reader, path, words->modified))
+	{
 		reader->now.age = answer_age(reader->answer, text);
+		reader->now.modified = answer_time(text);
+	}
 	else if (is_element(path, words->version) || is_element(path, words->generation))
 		set_version(&reader->now, text, is_element(path, words->generation));
+	else if (is_of_object(reader, path, words->version_id))
+		set_text(&reader->now.version_id, text);
 	else if (is_element(path, words->kind))
 		reader->now.directory = strcmp(text, "directory") == 0;
-	else if (is_element(path, words->object) || is_element(path, words->directory))
+	else if (is_of_object(reader, path, words->object) || is_element(path, words->directory))
 		add_entry(reader);
 	else if (is_element(path, words->encoding))
 		reader->encoded = strcmp(text, "url") == 0;
@@ -98,6 +120,8 @@ visit_page(void *argument, const char *path, const char *text)
 		set_text(&page->next, text);
 		page->truncated |= words->truncated == NULL;
 	}
+	else if (is_element(path, words->second_next))
+		set_text(&page->second_next, text);
 	return true;
 }
 
@@ -107,16 +131,39 @@ list_page_free(ListPage *page)
 	size_t i;
 
 	for (i = 0; i < page->count; i++)
+	{
 		free(page->entries[i].name);
+		free(page->entries[i].version_id);
+	}
 	free(page->entries);
 	free(page->next);
+	free(page->second_next);
 	memset(page, 0, sizeof(*page));
 }
 
-static bool
-decode_names(ListPage *page, char **problem)
+/* A token that is a name is encoded as well by some servers, and not by others. */
+static void
+decode_token(ListPage *page)
 {
 	size_t i;
+
+	for (i = 0; i < page->count && page->next != NULL; i++)
+	{
+		if (strcmp(page->entries[i].name, page->next) == 0)
+		{
+			(void) url_decode(page->next);
+			return;
+		}
+	}
+}
+
+static bool
+decode_names(const ListWords *words, ListPage *page, char **problem)
+{
+	size_t i;
+
+	if (words->second_token != NULL)
+		decode_token(page);
 
 	for (i = 0; i < page->count; i++)
 	{
@@ -138,13 +185,14 @@ list_page_read(const ListWords *words, const HttpAnswer *answer, ListPage *page,
 	memset(page, 0, sizeof(*page));
 	good = xml_answer_read(answer->body.data != NULL ? answer->body.data : "", answer->body.length,
 						   words->root, visit_page, &reader, problem) &&
-		   (!reader.encoded || decode_names(page, problem));
+		   (!reader.encoded || decode_names(words, page, problem));
 	if (good && page->truncated && page->next == NULL)
 	{
 		*problem = xstrdup("it does not say how to go on");
 		good = false;
 	}
 	free(reader.now.name);
+	free(reader.now.version_id);
 	if (!good)
 		list_page_free(page);
 	return good;

@@ -20,9 +20,12 @@ typedef struct ListEntry
 	char *name;
 	uint64_t bytes;
 	double age;                       /* negative: not known */
+	double modified;                  /* seconds since 1970; negative: not known */
 	char version[STORE_VERSION_SIZE]; /* as with a GET, but maybe without quotes; "": not known */
 	bool numbered;                    /* it is the number of a generation */
 	bool directory;                   /* that the provider has made an object of its own */
+	char *version_id;                 /* in a listing of versions, of what is no directory */
+	bool removal;                     /* … of no object, but of one that was removed */
 } ListEntry;
 
 typedef struct ListPage
@@ -30,6 +33,7 @@ typedef struct ListPage
 	ListEntry *entries;
 	size_t count;
 	char *next; /* token of the page after this one; NULL: there is none */
+	char *second_next;
 	bool truncated;
 } ListPage;
 

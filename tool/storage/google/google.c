@@ -10,6 +10,7 @@
 #include "google.h"
 
 #include "s3.h"
+#include "utc_time.h"
 
 static bool
 google_sign(const BucketAddress *address, const BucketRequest *request, const Signing *signing,
@@ -17,6 +18,15 @@ google_sign(const BucketAddress *address, const BucketRequest *request, const Si
 {
 	return s3_sign_for(SIG_GOOG4, address, "storage.googleapis.com", request, signing, wire);
 }
+
+/* What S3 calls an older version is a generation here, which each object has. */
+static const FileLockWords lock_words = {.mode = "x-goog-object-lock-mode",
+										 .until = "x-goog-object-lock-retain-until-date",
+										 .modes = {"GOVERNANCE", "COMPLIANCE"},
+										 .time_text = utc_time_write,
+										 .query = {"retention", ""},
+										 .xml = true,
+										 .sign = "x-guploader-uploadid"};
 
 const BucketDialect google_dialect = {.scheme = "gs",
 									  .sign = google_sign,
@@ -26,4 +36,5 @@ const BucketDialect google_dialect = {.scheme = "gs",
 									  .only_new = {"x-goog-if-generation-match", "0"},
 									  .only_this = "x-goog-if-generation-match",
 									  .md5 = true,
+									  .lock = &lock_words,
 									  .remove_batch = s3_remove_batch};

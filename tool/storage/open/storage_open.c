@@ -163,5 +163,10 @@ storage_open(const char *location, bool create, StoreResult *result)
 	else
 		storage = open_bucket(&place);
 	location_free(&place);
+	if (storage != NULL)
+	{
+		storage->lock_days = used->repo_lock_days;
+		storage->lock_firmly = used->repo_lock_mode == LOCK_COMPLIANCE;
+	}
 	return storage;
 }

@@ -17,6 +17,7 @@
 #include "digest.h"
 #include "memory.h"
 #include "private_file.h"
+#include "utc_time.h"
 
 /* Of a dialect: the headers that all requests have, and the service in the scope. */
 typedef struct S3Words
@@ -156,6 +157,37 @@ const ListWords s3_list_words = {.query = list_query,
 								 .next = "ListBucketResult/NextContinuationToken",
 								 .encoding = "ListBucketResult/EncodingType"};
 
+#define VERSIONS "ListVersionsResult/"
+
+static const HttpPair versions_query[] = {{"versions", ""}, {"encoding-type", "url"}};
+
+static const ListWords versions_words = {.query = versions_query,
+										 .query_count = 2,
+										 .token = "key-marker",
+										 .root = "ListVersionsResult",
+										 .object = VERSIONS "Version",
+										 .name = VERSIONS "Version/Key",
+										 .bytes = VERSIONS "Version/Size",
+										 .modified = VERSIONS "Version/LastModified",
+										 .directory = VERSIONS "CommonPrefixes",
+										 .directory_name = VERSIONS "CommonPrefixes/Prefix",
+										 .truncated = VERSIONS "IsTruncated",
+										 .next = VERSIONS "NextKeyMarker",
+										 .encoding = VERSIONS "EncodingType",
+										 .version_id = VERSIONS "Version/VersionId",
+										 .removal = VERSIONS "DeleteMarker",
+										 .second_token = "version-id-marker",
+										 .second_next = VERSIONS "NextVersionIdMarker"};
+
+static const FileLockWords lock_words = {.mode = "x-amz-object-lock-mode",
+										 .until = "x-amz-object-lock-retain-until-date",
+										 .modes = {"GOVERNANCE", "COMPLIANCE"},
+										 .time_text = utc_time_write,
+										 .query = {"retention", ""},
+										 .xml = true,
+										 .bucket_query = {"object-lock", ""},
+										 .sign = "x-amz-request-id"};
+
 const BucketDialect s3_dialect = {.scheme = "s3",
 								  .sign = s3_sign,
 								  .errors = &s3_errors,
@@ -163,4 +195,7 @@ const BucketDialect s3_dialect = {.scheme = "s3",
 								  .version = "etag",
 								  .only_new = {"if-none-match", "*"},
 								  .only_this = "if-match",
+								  .lock = &lock_words,
+								  .old_version = "x-amz-version-id",
+								  .versions = &versions_words,
 								  .remove_batch = s3_remove_batch};

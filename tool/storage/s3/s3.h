@@ -26,6 +26,6 @@ extern bool s3_sign_for(SigDialect dialect, const BucketAddress *address, const 
 
 /* s3_batch.c */
 extern StoreResult s3_remove_batch(BucketSession *session, Leases *leases, char *const *keys,
-								   size_t count, StoreResult *results);
+								   char *const *versions, size_t count, StoreResult *results);
 
 #endif /* NEX_S3_H */

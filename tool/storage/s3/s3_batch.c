@@ -32,6 +32,7 @@ append_xml_text(Buffer *out, const char *text)
 typedef struct Refused
 {
 	char *key;
+	char *version;
 	char *code;
 	char *message;
 } Refused;
@@ -58,6 +59,8 @@ visit_refusal(void *argument, const char *path, const char *text)
 
 	if (strcmp(path, "DeleteResult/Error/Key") == 0)
 		set_text(&refusals->now.key, text);
+	else if (strcmp(path, "DeleteResult/Error/VersionId") == 0)
+		set_text(&refusals->now.version, text);
 	else if (strcmp(path, "DeleteResult/Error/Code") == 0)
 		set_text(&refusals->now.code, text);
 	else if (strcmp(path, "DeleteResult/Error/Message") == 0)
@@ -76,6 +79,7 @@ static void
 free_refused(Refused *refused)
 {
 	free(refused->key);
+	free(refused->version);
 	free(refused->code);
 	free(refused->message);
 }
@@ -91,9 +95,17 @@ free_refusals(Refusals *refusals)
 	free(refusals->items);
 }
 
+/* Is that of this version?  A server that does not say means all of this key. */
+static bool
+is_refused(const Refused *refused, const char *key, const char *version)
+{
+	return refused->key != NULL && strcmp(refused->key, key) == 0 &&
+		   (version == NULL || refused->version == NULL || strcmp(refused->version, version) == 0);
+}
+
 /* What has become of one key of a batch whose answer was read. */
 static StoreResult
-result_of(const Refusals *refusals, const char *key)
+result_of(const Refusals *refusals, const char *key, const char *version)
 {
 	size_t i;
 
@@ -102,9 +114,9 @@ result_of(const Refusals *refusals, const char *key)
 		const Refused *refused = &refusals->items[i];
 		const char *code = refused->code != NULL ? refused->code : "";
 
-		if (refused->key == NULL || strcmp(refused->key, key) != 0)
+		if (!is_refused(refused, key, version))
 			continue;
-		if (strcmp(code, "NoSuchKey") == 0)
+		if (strcmp(code, "NoSuchKey") == 0 || strcmp(code, "NoSuchVersion") == 0)
 			return store_ok();
 		return store_failure(strcmp(code, "AccessDenied") == 0 ? STORE_DENIED : STORE_FAILED, NULL,
 							 "%s: %s", code, refused->message != NULL ? refused->message : "");
@@ -114,8 +126,8 @@ result_of(const Refusals *refusals, const char *key)
 
 /* Send one batch; its refusals are read if the result is good. */
 static StoreResult
-send_batch(BucketSession *session, Leases *leases, char *const *keys, size_t count,
-		   Refusals *refusals)
+send_batch(BucketSession *session, Leases *leases, char *const *keys, char *const *versions,
+		   size_t count, Refusals *refusals)
 {
 	static const HttpPair query[] = {{"delete", ""}};
 	char md5[MD5_TEXT_SIZE];
@@ -141,7 +153,14 @@ send_batch(BucketSession *session, Leases *leases, char *const *keys, size_t cou
 	{
 		buffer_append_string(&body, "<Object><Key>");
 		append_xml_text(&body, keys[i]);
-		buffer_append_string(&body, "</Key></Object>");
+		buffer_append_string(&body, "</Key>");
+		if (versions != NULL)
+		{
+			buffer_append_string(&body, "<VersionId>");
+			append_xml_text(&body, versions[i]);
+			buffer_append_string(&body, "</VersionId>");
+		}
+		buffer_append_string(&body, "</Object>");
 	}
 	buffer_append_string(&body, "</Delete>");
 	request.body = body.data;
@@ -166,15 +185,15 @@ send_batch(BucketSession *session, Leases *leases, char *const *keys, size_t cou
 }
 
 StoreResult
-s3_remove_batch(BucketSession *session, Leases *leases, char *const *keys, size_t count,
-				StoreResult *results)
+s3_remove_batch(BucketSession *session, Leases *leases, char *const *keys, char *const *versions,
+				size_t count, StoreResult *results)
 {
 	Refusals refusals = {.count = 0};
-	StoreResult batch = send_batch(session, leases, keys, count, &refusals);
+	StoreResult batch = send_batch(session, leases, keys, versions, count, &refusals);
 	size_t i;
 
 	for (i = 0; i < count && batch.code == STORE_OK; i++)
-		results[i] = result_of(&refusals, keys[i]);
+		results[i] = result_of(&refusals, keys[i], versions != NULL ? versions[i] : NULL);
 	free_refusals(&refusals);
 	return batch;
 }

@@ -13,6 +13,10 @@
 static const ErrorMeaning meanings[] = {
 	{"NoSuchKey", STORE_ABSENT, NO_REMEDY, NULL},
 	{"NoSuchVersion", STORE_ABSENT, NO_REMEDY, NULL},
+	/* Of one that is not locked against removal; of a bucket that has no such locks. */
+	{"NoSuchObjectLockConfiguration", STORE_ABSENT, NO_REMEDY, NULL},
+	{"ObjectLockConfigurationNotFoundError", STORE_UNSUPPORTED, NO_REMEDY, NULL},
+	{"InvalidRequest", STORE_UNSUPPORTED, NO_REMEDY, NULL},
 	{"NoSuchBucket", STORE_FAILED, NO_REMEDY,
 	 "Create the bucket, or correct its name; nex_backup creates none."},
 	{"PreconditionFailed", STORE_EXISTS, NO_REMEDY, NULL},
@@ -41,7 +45,7 @@ static const ErrorMeaning meanings[] = {
 	{"AuthenticationRequired", STORE_DENIED, CLOCK_OR_TOKEN, "The token is not valid any more."},
 	{"UserProjectMissing", STORE_DENIED, NO_REMEDY,
 	 "The bucket wants a project that pays for requests, which nex_backup does not name."},
-	{"RetentionPolicyNotMet", STORE_DENIED, NO_REMEDY,
+	{"RetentionPolicyNotMet", STORE_LOCKED, NO_REMEDY,
 	 "A policy keeps the object from being changed until its time is over."},
 	{"ObjectUnderActiveHold", STORE_DENIED, NO_REMEDY, "Somebody holds the object; release it."},
 	{"AccountProblem", STORE_DENIED, NO_REMEDY, NULL},

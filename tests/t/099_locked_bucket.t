@@ -1,0 +1,179 @@
+# A bucket that locks objects against removal: each backup is locked as a whole, at little cost; what is locked is not
+# called removed; and who has stolen the keys takes nothing away.
+use strict;
+use warnings;
+
+use File::Temp ();
+use IPC::Run ();
+use JSON::PP ();
+use NexBackup::Bucket;
+use NexBackup::Test;
+use Test::More;
+use Time::Piece ();
+
+start_server('main');
+load_sample('shop');
+start_bucket('s3');
+my ($origin, $owner, $owner_secret, $writer, $writer_secret) = bucket_keys();
+my $bucket = 'bucket';
+
+# A request by the owner of the bucket.
+sub ask
+{
+	my ($method, $path, $body, @more) = @_;
+	my ($out, $error) = ('', '');
+
+	IPC::Run::run([ '/usr/bin/python3', top() . '/tests/fixtures/s3_client.py', $origin, $owner, $owner_secret, $method, $path, @more ],
+		'<', \$body, '>', \$out, '2>', \$error) or die "$method $path: $error";
+	return $out;
+}
+
+# Until when an object is locked: the text of the time; undef: it is not.
+sub locked_until { return (ask('GET', "/$bucket/$_[0]", '', 'retention=') =~ /<RetainUntilDate>([^<.]+)/)[0]; }
+
+sub epoch { return Time::Piece->strptime($_[0], '%Y-%m-%dT%H:%M:%S')->epoch; }
+
+sub keys_there
+{
+	my ($prefix) = @_;
+
+	return ask('GET', "/$bucket", '', 'list-type=2', "prefix=$prefix") =~ /<Key>([^<]+)/g;
+}
+
+my @plain = bucket_options('plain');
+my @lock = ('--repo-lock-days', 8, '--repo-lock-mode', 'compliance');
+
+# A bucket, or a directory, that cannot: said at once, and nothing is made.
+if (bucket_is_real())
+{
+	ask('PUT', '/bucket', '');
+}
+tool_fails([ 'init', @plain, @lock ], 1, qr/repo-lock-days: .*cannot be locked against removal.*\n.*HINT:.*create a bucket with them/s, 'no locks there');
+is_deeply([ keys_there('plain/') ], [], 'nothing is made');
+my $directory = File::Temp::tempdir(CLEANUP => 1);
+tool_fails([ 'init', '--repo', "$directory/a", @lock ], 1, qr/HINT:.*only buckets/s, 'nor has a directory any');
+tool_ok([ 'init', '--repo', "$directory/a" ], 'init of a directory');
+tool_fails([ 'backup', '--repo', "$directory/a", @lock, '-d', 'shop' ], 1, qr/cannot be locked/, 'and its backups are not locked silently');
+
+if (bucket_is_real())
+{
+	$bucket = 'locked';
+	ask('PUT', "/$bucket", '', 'x-amz-bucket-object-lock-enabled:true');
+}
+bucket_does(versioned => JSON::PP::true, locks => JSON::PP::true);
+my @repo = bucket_options('safe');
+$repo[1] = "s3://$bucket/safe";
+push @repo, @lock, '--catalogue', 'none';
+
+# Ceph 16 ignores conditions in a bucket with versions, so nothing can be locked there.
+my @alone = bucket_is_real() ? '--single-writer' : ();
+
+# ------------------------------------------------------------- what is locked
+
+tool_ok([ 'init', @repo ], 'init');
+my $first = tool_json('backup', @repo, '-d', 'shop');
+my ($manifest) = grep { /[.]json$/ } keys_there('safe/backups/shop/');
+my $until = locked_until($manifest);
+my $days = (int((epoch($until) - time) / 3600) + 1) / 24;
+cmp_ok($days, '>', 8, 'the manifest is locked');
+cmp_ok($days, '<=', 11, 'for not much longer than said');
+my @objects = keys_there('safe/objects/');
+is_deeply([ grep { locked_until($_) ne $until } @objects[ 0 .. 2 ], $manifest =~ s/json$/sha256/r ], [], 'and so is what belongs to it');
+ok(!defined locked_until('safe/nex_backup.json'), 'the header of the repository is not');
+tool_ok([ 'verify', @repo ], 'verify');
+ok(!defined locked_until($manifest =~ s/json$/verified/r), 'nor is the record of a verification');
+
+# A backup of nothing new costs two requests more than without locks.
+forget_requests();
+tool_ok([ 'backup', @repo, '-d', 'shop' ], 'unchanged backup');
+my @second = requests_to_bucket();
+is(count_of(qr/retention=/, @second), bucket_is_real() ? 0 : 1, 'it asks once');
+is(count_of(qr{^(?:HEAD|GET) \S*/objects/}, @second), 0, 'and for no object');
+cmp_ok(scalar(@second), '<=', 60, 'few requests');
+tool_ok([ 'verify', @repo ], 'verify');
+
+# ------------------------------------------------------------------- expire
+
+my @expire = ('expire', @repo, '--keep-daily', 1, '--keep-minimum', 1, @alone);
+for my $expired (tool_json(@expire, '--dry-run'), tool_json(@expire))
+{
+	is_deeply([ @$expired{qw(backups_removed backups_locked objects_removed)} ], [ 0, 1, 0 ], 'a locked backup stays, which is no error');
+	like($expired->{backups}[0]{reason}, qr/^locked until 20/, 'and why is said');
+}
+like((tool_ok(\@expire, 'expire'))[0], qr/1 backup stay/, 'also in words');
+
+SKIP:
+{
+	skip('time does not pass faster on a real server', 1) if bucket_is_real();
+
+	# Days later the locks of what is used again become longer, all at once; once.
+	bucket_does(age => 3 * 86_400);
+	forget_requests();
+	tool_ok([ 'backup', @repo, '-d', 'shop' ], 'a backup, three days later');
+	cmp_ok(count_of(qr{^PUT \S*/objects/\S*retention=}, requests_to_bucket()), '>', 1, 'it makes locks longer');
+	my $newest = (grep { /[.]sha256$/ } keys_there('safe/backups/shop/'))[-1];
+	my @ends = map { epoch(locked_until("safe/$_")) } ask('GET', "/$bucket/$newest", '') =~ m{(objects/\S+)}g;
+	$until = epoch(locked_until($newest =~ s/sha256$/json/r));
+	cmp_ok($until - time, '>', 9 * 86_400 - 60, 'by enough');
+	is_deeply([ grep { $_ < $until } @ends ], [], 'all that it consists of is locked for as long as its manifest');
+	forget_requests();
+	tool_ok([ 'backup', @repo, '-d', 'shop' ], 'the next one');
+	is(count_of(qr{^PUT \S*retention=}, requests_to_bucket()), 0, 'need not');
+
+	# A backup whose objects others do not use, and its end: the manifest first, the objects with all versions.
+	query('shop', 'CREATE TABLE IF NOT EXISTS gone AS SELECT n, md5(n::text) FROM generate_series(1, 1000) n');
+	tool_ok([ 'backup', @repo, '-d', 'shop' ], 'a backup of more');
+	query('shop', 'DROP TABLE gone');
+	bucket_does(age => 12 * 86_400);
+	tool_ok([ 'backup', @repo, '-d', 'shop' ], 'and of less');
+	my $expired = tool_json(@expire);
+	is($expired->{backups_removed}, 4, 'when locks have ended, backups go');
+	is($expired->{backups_locked}, 0, 'none is locked');
+	cmp_ok($expired->{files_waiting}, '>', 0, 'and later their objects');
+	bucket_does(age => 86_400);
+	# One of them is locked for longer by somebody else.
+	my ($unneeded) = unneeded_objects();
+	ask('PUT', "/$bucket/$unneeded", '<Retention><Mode>COMPLIANCE</Mode><RetainUntilDate>2099-01-01T00:00:00Z</RetainUntilDate></Retention>', 'retention=');
+	$expired = tool_json(@expire);
+	cmp_ok($expired->{objects_removed}, '>', 0, 'these are removed');
+	is($expired->{files_locked}, 1, 'but not the one that is still locked');
+	is($expired->{removed_is_hidden}, JSON::PP::false, 'for good');
+	my $versions = ask('GET', "/$bucket", '', 'versions=', 'prefix=safe/objects/');
+	is(scalar(() = $versions =~ /<DeleteMarker>/g), 0, 'no version of them is left');
+	my %keys = map { $_ => 1 } $versions =~ /<Key>([^<]+)/g;
+	is_deeply([ sort keys %keys ], [ sort(keys_there('safe/objects/')) ], 'but of what is there');
+	tool_ok([ 'verify', @repo ], 'what is left is whole');
+}
+
+# A copy: all of it is locked, also what was there already.
+tool_ok([ 'init', '--repo', "$directory/b" ], 'init of a directory');
+my @copied = bucket_options('copied');
+$copied[1] = "s3://$bucket/copied";
+sub copied_backup
+{
+	my ($name) = @_;
+
+	query('shop', "CREATE TABLE $name (n int)");
+	tool_ok([ 'backup', '--repo', "$directory/b", '-d', 'shop', '--catalogue', 'none' ], 'backup');
+	tool_ok([ 'copy', '--from', "$directory/b", '--to', $copied[1], @copied[ 2 .. $#copied ], @lock, $name eq 'copied_1' ? '--create' : () ], 'copy to the bucket');
+	return;
+}
+copied_backup('copied_1');
+bucket_does(age => 86_400 * 2);
+copied_backup('copied_2');
+my ($last) = reverse grep { /[.]sha256$/ } keys_there('copied/backups/shop/');
+my $end = epoch(locked_until($last =~ s/sha256$/json/r));
+is_deeply([ grep { epoch(locked_until("copied/$_")) < $end } ask('GET', "/$bucket/$last", '') =~ m{(objects/\S+)}g ], [], 'a copy is locked as a whole');
+
+# Without locks of our own in such a bucket, what is removed is hidden only, and that is said.
+my @hidden = bucket_options('hidden');
+$hidden[1] = "s3://$bucket/hidden";
+tool_ok([ 'init', @hidden ], 'init without locks');
+tool_ok([ 'backup', @hidden, '-d', 'shop', '--catalogue', 'none' ], 'backup') for 1 .. 2;
+my $said = tool_json('expire', @hidden, '--keep-daily', 1, '--keep-minimum', 1, @alone);
+is_deeply([ @$said{qw(backups_removed removed_is_hidden)} ], [ 1, JSON::PP::true ], 'what is removed is hidden');
+
+done_testing();
+
+# Objects that only backups need which are gone, by the note of expire.
+sub unneeded_objects { return map { "safe/$_" } grep { m{^objects/} } split /\n/, ask('GET', "/$bucket/safe/lock/condemned", ''); }
