@@ -9,6 +9,7 @@ use JSON::PP ();
 use NexBackup::Bucket;
 use NexBackup::Test;
 use Test::More;
+use Time::HiRes ();
 use Time::Piece ();
 
 start_server('main');
@@ -30,6 +31,14 @@ sub ask
 
 # Until when an object is locked: the text of the time; undef: it is not.
 sub locked_until { return (ask('GET', "/$bucket/$_[0]", '', 'retention=') =~ /<RetainUntilDate>([^<.]+)/)[0]; }
+
+# Now, as --as-of takes it.
+sub now_in_ms
+{
+	my ($seconds, $micros) = Time::HiRes::gettimeofday();
+
+	return Time::Piece->gmtime($seconds)->strftime('%Y-%m-%dT%H:%M:%S') . sprintf('.%03dZ', $micros / 1000 + 1);
+}
 
 sub epoch { return Time::Piece->strptime($_[0], '%Y-%m-%dT%H:%M:%S')->epoch; }
 
@@ -76,7 +85,7 @@ my ($manifest) = grep { /[.]json$/ } keys_there('safe/backups/shop/');
 my $until = locked_until($manifest);
 my $days = (int((epoch($until) - time) / 3600) + 1) / 24;
 cmp_ok($days, '>', 8, 'the manifest is locked');
-cmp_ok($days, '<=', 11, 'for not much longer than said');
+cmp_ok($days, '<=', 11.1, 'for not much longer than said');
 my @objects = keys_there('safe/objects/');
 is_deeply([ grep { locked_until($_) ne $until } @objects[ 0 .. 2 ], $manifest =~ s/json$/sha256/r ], [], 'and so is what belongs to it');
 ok(!defined locked_until('safe/nex_backup.json'), 'the header of the repository is not');
@@ -165,6 +174,8 @@ my ($last) = reverse grep { /[.]sha256$/ } keys_there('copied/backups/shop/');
 my $end = epoch(locked_until($last =~ s/sha256$/json/r));
 is_deeply([ grep { epoch(locked_until("copied/$_")) < $end } ask('GET', "/$bucket/$last", '') =~ m{(objects/\S+)}g ], [], 'a copy is locked as a whole');
 
+query('shop', 'DROP TABLE copied_1, copied_2');
+
 # Without locks of our own in such a bucket, what is removed is hidden only, and that is said.
 my @hidden = bucket_options('hidden');
 $hidden[1] = "s3://$bucket/hidden";
@@ -172,6 +183,64 @@ tool_ok([ 'init', @hidden ], 'init without locks');
 tool_ok([ 'backup', @hidden, '-d', 'shop', '--catalogue', 'none' ], 'backup') for 1 .. 2;
 my $said = tool_json('expire', @hidden, '--keep-daily', 1, '--keep-minimum', 1, @alone);
 is_deeply([ @$said{qw(backups_removed removed_is_hidden)} ], [ 1, JSON::PP::true ], 'what is removed is hidden');
+
+# -------------------------------------------------------------------- as of
+
+# Whoever has the keys of a writer writes over everything and removes everything.
+if (bucket_is_real())
+{
+	my $statement = sub {
+		my ($resource, @actions) = @_;
+		return { Effect => 'Allow', Principal => { AWS => ['arn:aws:iam:::user/writer'] }, Action => [ map { "s3:$_" } @actions ],
+			Resource => ["arn:aws:s3:::$bucket$resource"] };
+	};
+	ask('PUT', "/$bucket", JSON::PP->new->encode({ Version => '2012-10-17', Statement => [
+		$statement->('', qw(ListBucket ListBucketVersions)),
+		$statement->('/*', qw(GetObject PutObject DeleteObject GetObjectRetention PutObjectRetention)) ] }), 'policy=');
+}
+bucket_does(deny => [ [ $writer, 'DELETE .*versionId=' ], [ $writer, 'POST ' ] ]);
+create_database('before');
+query('before', 'CREATE TABLE t AS SELECT n, md5(n::text) FROM generate_series(1, 10000) n');
+tool_ok([ 'backup', @repo, '-d', 'before' ], 'backup');
+tool_ok([ 'globals', 'backup', @repo, '-d', 'postgres' ], 'globals');
+my $then = now_in_ms();
+my @as_of = ('--as-of', $then);
+query('before', 'DROP TABLE t; CREATE TABLE t (n int)');
+tool_ok([ 'backup', @repo, '-d', 'before' ], 'a backup after that time');
+my $listed = tool_json('list', @repo);
+is(scalar(@{ tool_json('list', @repo, @as_of)->{backups} }), @{ $listed->{backups} } - 1, 'list as of then has one less');
+
+my $attack = '';
+IPC::Run::run([ '/usr/bin/python3', top() . '/tests/fixtures/s3_client.py', $origin, $writer, $writer_secret, 'attack', "$bucket/safe/" ], '>&', \$attack);
+like($attack, qr/^DELETE 204 \d+\nDELETE version 403 \d+\nPUT 200 \d+\n$/, 'the attack: all is written over and removed, and nothing more is let');
+tool_fails([ 'list', @repo ], 1, qr/there is no repository/, 'it seems to be gone');
+bucket_does(page => 7);
+forget_requests();
+my $found = tool_json('list', @repo, @as_of);
+cmp_ok(scalar(@{ $found->{backups} }), '>=', 3, 'list');
+cmp_ok(count_of(qr/objects/, requests_to_bucket()), '<=', 1, 'without looking at objects');
+bucket_does(page => 1000);
+tool_ok([ 'info', @repo, 'before', @as_of ], 'info');
+tool_ok([ 'verify', @repo, @as_of ], 'verify');
+tool_ok([ 'restore', @repo, 'before', '--to', 'saved', @as_of ], 'restore');
+is(query('saved', 'SELECT count(*), md5(string_agg(t::text, \'\' ORDER BY n)) FROM t'),
+	query('postgres', 'SELECT 10000, md5(string_agg((n, md5(n::text))::text, \'\' ORDER BY n)) FROM generate_series(1, 10000) n'), 'every byte is there again');
+tool_ok([ 'restore', @repo, 'shop', '--to', 'saved_shop', @as_of ], 'restore of an older one');
+same_database('shop', 'saved_shop', 'the same database');
+like(tool_ok([ 'cat', @repo, 'before', '--table', 't', @as_of ], 'cat'), qr/^9999\t/m, 'rows');
+tool_ok([ 'export', @repo, 'before', '--output', "$directory/before.sql.zst", @as_of ], 'export');
+tool_ok([ 'globals', 'restore', @repo, '-d', 'postgres', @as_of ], 'globals restore');
+
+# It is for reading, and of buckets that keep versions.
+tool_fails([ 'globals', 'backup', @repo, '-d', 'postgres', @as_of ], 1, qr/read as it was at an earlier time/, 'nothing is written in the past');
+tool_fails([ 'list', '--repo', "$directory/a", @as_of ], 1, qr/only a bucket can be read as it was/, 'a directory has no past');
+tool_fails([ 'list', @repo, '--as-of', '2020-01-01' ], 1, qr/there is no repository/, 'before its time there is none');
+tool_fails([ 'list', @repo, '--as-of', 'yesterday' ], 2, qr/must be a time/, 'a time');
+if (!bucket_is_real())
+{
+	bucket_does(versioned => JSON::PP::false);
+	tool_fails([ 'list', @repo, @as_of ], 1, qr/does not keep versions/, 'nor has a bucket without versions');
+}
 
 done_testing();
 

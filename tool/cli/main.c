@@ -39,6 +39,7 @@
 #include "all_settings.h"
 #include "stdout_stream.h"
 #include "temporary_directory.h"
+#include "utc_time.h"
 #include "version.h"
 #include "wal_name.h"
 
@@ -236,6 +237,16 @@ say_failure(const Command *command, const Settings *settings, bool done)
 						  json_text(log_first_detail()), "hint", json_text(log_first_hint())));
 }
 
+/* The option was checked. */
+static void
+look_back(const char *as_of)
+{
+	double seconds;
+
+	if (utc_time_parse(as_of, &seconds))
+		storage_look_back(seconds);
+}
+
 static bool
 run_command(const Command *command, const Arguments *arguments)
 {
@@ -249,6 +260,8 @@ run_command(const Command *command, const Arguments *arguments)
 	service = command->is_service;
 	done = load_settings(command, arguments, &all) && keyring_load(settings->keys);
 	storage_use(place_of_repository(settings).storage);
+	if (done && settings->command->as_of != NULL)
+		look_back(settings->command->as_of);
 	if (done)
 		kind = run_kind(command, settings);
 	if (done && command->opens_backups)

@@ -327,7 +327,7 @@ repository_record_verification(Repository *repository, const BackupName *name, c
 	StoreResult not_lasting;
 	StoreResult result;
 
-	if (damage_stays(repository, path, name, manifest, true, inside))
+	if (repository->storage->past || damage_stays(repository, path, name, manifest, true, inside))
 	{
 		free(list);
 		free(path);

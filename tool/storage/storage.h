@@ -137,6 +137,7 @@ struct Storage
 	const char *location; /* for messages: the directory, the bucket URL */
 	const char *place;    /* the same with its server, where that was given; else NULL */
 	StoreCapabilities can;
+	bool past; /* it is what it was at an earlier time, so nothing can be written */
 
 	/* For so many days nobody shall be able to remove what is stored; 0: not so. */
 	int lock_days;

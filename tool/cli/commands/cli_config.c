@@ -326,8 +326,11 @@ static void
 record_verification(const Settings *settings, Repository *repository, const BackupName *name,
 					const char *started, bool good, bool decrypted)
 {
-	json_t *payload = catalogue_payload(repository, &name->owner, name->id, started);
+	json_t *payload;
 
+	if (repository->storage->past)
+		return;
+	payload = catalogue_payload(repository, &name->owner, name->id, started);
 	/* State and error are this backup's, not those of another one in the same run. */
 	if (good || !repository->unreadable)
 	{
@@ -624,9 +627,10 @@ const Command command_config = {
 	.min_arguments = 1,
 	.max_arguments = INT32_MAX,
 	.options = "set postgres restore-dir yes dry-run recipient recipients-file sensitive-key type "
-			   "compress dbname host port username no-password password output",
+			   "compress dbname host port username no-password password output as-of",
 	.per_call = "yes dry-run",
 	.per_call_words = "restore",
+	.always_per_call = "as-of",
 	.run_words = "backup",
 	.run = run_config,
 	.opens_backups = true,

@@ -173,10 +173,10 @@ const Command command_globals = {
 	.options = "dbname host port username no-password password jobs type compress "
 			   "no-role-passwords same-server existing-roles lock-wait-timeout tablespace-mapping "
 			   "no-tablespaces output yes "
-			   "pg-bindir catalogue allow-unknown-sql",
+			   "pg-bindir catalogue allow-unknown-sql as-of",
 	.per_call = "existing-roles yes allow-unknown-sql",
 	.per_call_words = "restore",
-	.always_per_call = "same-server",
+	.always_per_call = "same-server as-of",
 	.run = run_globals,
 	.opens_backups = true,
 	.run_words = "backup verify restore",

@@ -409,6 +409,7 @@ const Command command_info = {
 	.arguments = "DB[/ID]",
 	.min_arguments = 1,
 	.max_arguments = 1,
-	.options = "contents",
+	.options = "contents as-of",
+	.per_call = "as-of",
 	.run = run_info,
 };

@@ -206,6 +206,7 @@ const Command command_list = {
 	.arguments = "[DB]",
 	.min_arguments = 0,
 	.max_arguments = 1,
-	.options = "",
+	.options = "as-of",
+	.per_call = "as-of",
 	.run = run_list,
 };

@@ -189,7 +189,7 @@ const Command command_restore = {
 	.min_arguments = 0,
 	.max_arguments = 1,
 	.options =
-		"to at drop yes discard-old all exclude-database no-globals existing-roles "
+		"to at as-of drop yes discard-old all exclude-database no-globals existing-roles "
 		"lock-wait-timeout "
 		"tablespace-mapping no-tablespaces on-object-error object-errors-file no-analyze "
 		"maintenance-work-mem copy-format jobs dbname "
@@ -200,7 +200,7 @@ const Command command_restore = {
 		"allow-unknown-sql cluster data-dir target-time target-lsn target-xid target-name target "
 		"exclusive timeline action dry-run",
 	.per_call =
-		"to at drop yes discard-old all no-globals existing-roles on-object-error "
+		"to at as-of drop yes discard-old all no-globals existing-roles on-object-error "
 		"object-errors-file table schema "
 		"exclude-table as append data-only on-conflict disable-triggers rows-as schema-only "
 		"no-owner no-privileges allow-unknown-sql cluster data-dir target-time target-lsn "

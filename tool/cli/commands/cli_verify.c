@@ -244,6 +244,9 @@ show_result(const VerifiedBackup *result, void *argument)
 		print_result(run, result);
 		progress_bar_start(run->settings);
 	}
+	/* What was true at an earlier time says nothing of the present. */
+	if (run->repository->storage->past)
+		return;
 	if (result->proved)
 		record_proved(run, result);
 	else
@@ -321,8 +324,8 @@ const Command command_verify = {
 	.arguments = "[DB[/ID]]",
 	.min_arguments = 0,
 	.max_arguments = 1,
-	.options = "level jobs allow-unknown-sql",
-	.per_call = "level allow-unknown-sql",
+	.options = "level jobs allow-unknown-sql as-of",
+	.per_call = "level allow-unknown-sql as-of",
 	.run = run_verify,
 	.opens_backups = true,
 	.is_run = true,

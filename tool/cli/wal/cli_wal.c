@@ -306,8 +306,8 @@ const Command command_wal = {
 	.arguments = "push PATH | get NAME PATH | list | verify",
 	.min_arguments = 1,
 	.max_arguments = 4,
-	.options = "compress level",
-	.per_call = "level",
+	.options = "compress level as-of",
+	.per_call = "level as-of",
 	.run = run_wal,
 	.opens_backups = true,
 };

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "bucket_file_lock.h"
+#include "bucket_history.h"
 #include "bucket_lease.h"
 #include "bucket_list.h"
 #include "bucket_read.h"
@@ -40,8 +41,18 @@ note_versions(BucketStorage *bucket, const BucketReply *reply)
 StoreResult
 bucket_send_for(BucketStorage *bucket, const char *path, BucketRequest *request, BucketReply *reply)
 {
-	char *key = bucket_key(bucket, path);
+	HttpPair query = {"versionId", NULL};
+	char *key;
 
+	if (bucket->history != NULL)
+	{
+		reply->result = bucket_history_find(bucket, path, &query.value);
+		if (reply->result.code != STORE_OK)
+			return reply->result;
+		request->query = &query;
+		request->query_count = 1;
+	}
+	key = bucket_key(bucket, path);
 	request->key = key;
 	bucket_send(bucket->session, request, reply);
 	free(key);
@@ -91,6 +102,7 @@ bucket_close(Storage *storage)
 {
 	BucketStorage *bucket = (BucketStorage *) storage;
 
+	bucket_history_free(bucket->history);
 	leases_close(bucket->leases);
 	bucket_session_close(bucket->session);
 	free(bucket->prefix);
@@ -145,4 +157,20 @@ bucket_storage_open(const BucketDialect *dialect, const BucketAddress *address, 
 	bucket->lease_store = bucket_lease_store(bucket);
 	bucket->leases = leases_open(&bucket->lease_store, LEASE_SECONDS);
 	return &bucket->storage;
+}
+
+StoreResult
+bucket_storage_look_back(Storage *storage, double as_of)
+{
+	BucketStorage *bucket = (BucketStorage *) storage;
+
+	if (bucket->dialect->versions == NULL)
+		return store_failure(STORE_UNSUPPORTED, NULL,
+							 "only buckets of S3 can be read as they were at an earlier time");
+	bucket->history = bucket_history_create(as_of);
+	storage->past = true;
+	storage->put = bucket_history_put;
+	storage->remove_many = bucket_history_remove_many;
+	storage->lock = bucket_history_lock;
+	return store_ok();
 }

@@ -26,4 +26,10 @@ extern Storage *bucket_storage_open(const BucketDialect *dialect, const BucketAd
 									const char *prefix, const HttpOptions *options,
 									KeySource source, const KeyChoice *choice);
 
+/*
+ * From now on it is the repository of an earlier time (seconds since 1970), which can be read only.
+ * STORE_UNSUPPORTED where that is not known of this kind of bucket.
+ */
+extern StoreResult bucket_storage_look_back(Storage *storage, double as_of);
+
 #endif /* NEX_BUCKET_H */

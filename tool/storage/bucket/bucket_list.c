@@ -12,14 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bucket_history.h"
 #include "bucket_list.h"
 #include "list_page.h"
 #include "memory.h"
-
-#define MAX_PARAMETERS 8
-
-/* What is done with each entry: its name behind the prefix.  False: no more. */
-typedef bool (*EntryVisitor)(const char *name, const ListEntry *entry, void *argument);
 
 /* Visit the entries of a whole page; *go_on false if the visitor has enough. */
 static StoreResult
@@ -45,43 +41,6 @@ visit_entries(const ListPage *page, const char *prefix, EntryVisitor visitor, vo
 	return store_ok();
 }
 
-StoreResult
-bucket_list_page(const BucketStorage *bucket, const ListWords *words, const char *prefix,
-				 bool one_level, const char *token, const char *second_token, ListPage *page)
-{
-	HttpPair query[MAX_PARAMETERS];
-	BucketRequest request = {.method = "GET",
-							 .key = "",
-							 .query = query,
-							 .query_count = words->query_count,
-							 .sign = {.root = words->root}};
-	StoreResult result;
-	char *problem = NULL;
-	BucketReply reply;
-
-	memcpy(query, words->query, words->query_count * sizeof(HttpPair));
-	query[request.query_count++] = (HttpPair){"prefix", prefix};
-	if (one_level)
-		query[request.query_count++] = (HttpPair){"delimiter", "/"};
-	if (token != NULL)
-		query[request.query_count++] = (HttpPair){words->token, token};
-	if (second_token != NULL)
-		query[request.query_count++] = (HttpPair){words->second_token, second_token};
-
-	memset(page, 0, sizeof(*page));
-	bucket_reply_init(&reply);
-	bucket_send(bucket->session, &request, &reply);
-	result = reply.result;
-	/* A bucket has a listing even if nothing is in it. */
-	if (result.code == STORE_ABSENT)
-		result.code = STORE_FAILED;
-	if (result.code == STORE_OK && !list_page_read(words, &reply.answer, page, &problem))
-		result = store_failure(STORE_FAILED, NULL, "the listing cannot be read: %s", problem);
-	free(problem);
-	bucket_reply_free(&reply);
-	return result;
-}
-
 /*
  * Visit what begins with a key, by the names that follow it; `one_level`: only
  * up to the next slash.  A page is visited once it is whole.
@@ -94,13 +53,15 @@ list_entries(BucketStorage *bucket, const char *prefix, bool one_level, EntryVis
 	char *token = NULL;
 	bool go_on = true;
 
+	if (bucket->history != NULL)
+		return bucket_history_visit(bucket, prefix, one_level, visitor, argument, count);
 	*count = 0;
 	do
 	{
 		ListPage page;
 
-		result =
-			bucket_list_page(bucket, bucket->dialect->list, prefix, one_level, token, NULL, &page);
+		result = list_page_get(bucket->session, bucket->dialect->list, prefix, one_level, token,
+							   NULL, &page);
 		if (result.code == STORE_OK)
 			result = visit_entries(&page, prefix, visitor, argument, count, &go_on);
 		go_on = go_on && page.truncated;

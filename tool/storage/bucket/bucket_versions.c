@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "bucket_file_lock.h"
-#include "bucket_list.h"
 #include "memory.h"
 
 #define MOST_ASKED 4 /* refused ones, of many, that are asked until when they are locked */
@@ -31,8 +30,8 @@ bucket_each_version(BucketStorage *bucket, const char *prefix, bool one_level, c
 		ListPage page;
 		size_t i;
 
-		result = bucket_list_page(bucket, bucket->dialect->versions, prefix, one_level, token,
-								  second, &page);
+		result = list_page_get(bucket->session, bucket->dialect->versions, prefix, one_level, token,
+							   second, &page);
 		for (i = 0; result.code == STORE_OK && i < page.count && go_on; i++)
 			go_on = visitor(&page.entries[i], argument);
 		go_on = go_on && page.truncated;

@@ -10,9 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bucket_session.h"
 #include "memory.h"
 #include "url_text.h"
 #include "xml_answer.h"
+
+#define MAX_PARAMETERS 8
 
 /* A page, and the answer that it is read from. */
 typedef struct PageReader
@@ -196,4 +199,41 @@ list_page_read(const ListWords *words, const HttpAnswer *answer, ListPage *page,
 	if (!good)
 		list_page_free(page);
 	return good;
+}
+
+StoreResult
+list_page_get(BucketSession *session, const ListWords *words, const char *prefix, bool one_level,
+			  const char *token, const char *second_token, ListPage *page)
+{
+	HttpPair query[MAX_PARAMETERS];
+	BucketRequest request = {.method = "GET",
+							 .key = "",
+							 .query = query,
+							 .query_count = words->query_count,
+							 .sign = {.root = words->root}};
+	StoreResult result;
+	char *problem = NULL;
+	BucketReply reply;
+
+	memcpy(query, words->query, words->query_count * sizeof(HttpPair));
+	query[request.query_count++] = (HttpPair){"prefix", prefix};
+	if (one_level)
+		query[request.query_count++] = (HttpPair){"delimiter", "/"};
+	if (token != NULL)
+		query[request.query_count++] = (HttpPair){words->token, token};
+	if (second_token != NULL)
+		query[request.query_count++] = (HttpPair){words->second_token, second_token};
+
+	memset(page, 0, sizeof(*page));
+	bucket_reply_init(&reply);
+	bucket_send(session, &request, &reply);
+	result = reply.result;
+	/* A bucket has a listing even if nothing is in it. */
+	if (result.code == STORE_ABSENT)
+		result.code = STORE_FAILED;
+	if (result.code == STORE_OK && !list_page_read(words, &reply.answer, page, &problem))
+		result = store_failure(STORE_FAILED, NULL, "the listing cannot be read: %s", problem);
+	free(problem);
+	bucket_reply_free(&reply);
+	return result;
 }

@@ -28,6 +28,9 @@ typedef struct ListEntry
 	bool removal;                     /* … of no object, but of one that was removed */
 } ListEntry;
 
+/* What is done with each entry: its name behind the prefix.  False: no more. */
+typedef bool (*EntryVisitor)(const char *name, const ListEntry *entry, void *argument);
+
 typedef struct ListPage
 {
 	ListEntry *entries;
@@ -40,6 +43,14 @@ typedef struct ListPage
 /* Read one.  False with *problem (to be freed), and then there is no page to be freed. */
 extern bool list_page_read(const ListWords *words, const HttpAnswer *answer, ListPage *page,
 						   char **problem);
+/*
+ * Ask for a page of the keys that begin so, up to the next slash if `one_level`.
+ * The tokens are those of the page before, or NULL.
+ */
+extern StoreResult list_page_get(BucketSession *session, const ListWords *words, const char *prefix,
+								 bool one_level, const char *token, const char *second_token,
+								 ListPage *page);
+
 extern void list_page_free(ListPage *page);
 
 #endif /* NEX_LIST_PAGE_H */

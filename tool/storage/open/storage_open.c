@@ -34,6 +34,14 @@ storage_use(const StorageSettings *settings)
 	used = settings;
 }
 
+static double look_back_to;
+
+void
+storage_look_back(double as_of)
+{
+	look_back_to = as_of;
+}
+
 static const char *
 region(void)
 {
@@ -140,6 +148,21 @@ open_sftp(const Location *location, bool create, StoreResult *result)
 	return storage;
 }
 
+/* The same as it was; NULL, and closed, if that cannot be had. */
+static Storage *
+look_back(Storage *storage, const Location *place, StoreResult *result)
+{
+	if (place->kind == LOCATION_DIRECTORY || place->kind == LOCATION_SFTP)
+		*result = store_failure(STORE_UNSUPPORTED, NULL,
+								"only a bucket can be read as it was at an earlier time");
+	else
+		*result = bucket_storage_look_back(storage, look_back_to);
+	if (result->code == STORE_OK)
+		return storage;
+	storage->close(storage);
+	return NULL;
+}
+
 Storage *
 storage_open(const char *location, bool create, StoreResult *result)
 {
@@ -162,6 +185,8 @@ storage_open(const char *location, bool create, StoreResult *result)
 		storage = open_sftp(&place, create, result);
 	else
 		storage = open_bucket(&place);
+	if (storage != NULL && look_back_to != 0)
+		storage = look_back(storage, &place, result);
 	location_free(&place);
 	if (storage != NULL)
 	{

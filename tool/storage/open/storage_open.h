@@ -22,6 +22,11 @@ typedef struct StorageSettings StorageSettings;
 extern void storage_use(const StorageSettings *settings);
 
 /*
+ * From now on a repository is opened as it was at this time, in seconds since 1970; 0: as it is.
+ */
+extern void storage_look_back(double as_of);
+
+/*
  * NULL if *result is not good.  A directory is made if it is not there
  * (`create`); a bucket never is.
  */
