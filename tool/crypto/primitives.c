@@ -17,6 +17,8 @@
 #include <openssl/rand.h>
 #include <stdlib.h>
 
+#include "memory.h"
+
 struct Aead
 {
 	EVP_CIPHER_CTX *context;
@@ -47,6 +49,20 @@ bool
 random_bytes(void *out, size_t length)
 {
 	return length <= INT_MAX && RAND_bytes(out, (int) length) == 1;
+}
+
+char *
+random_uuid(void)
+{
+	unsigned char b[16];
+
+	if (!random_bytes(b, sizeof(b)))
+		return NULL;
+	b[6] = (unsigned char) ((b[6] & 0x0f) | 0x40);
+	b[8] = (unsigned char) ((b[8] & 0x3f) | 0x80);
+	return xasprintf("%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0],
+					 b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12],
+					 b[13], b[14], b[15]);
 }
 
 bool

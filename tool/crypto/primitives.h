@@ -33,6 +33,9 @@ extern bool secret_equal(const void *a, const void *b, size_t length);
 
 extern bool random_bytes(void *out, size_t length);
 
+/* A random UUID (version 4), to be freed; NULL if OpenSSL gives no random numbers. */
+extern char *random_uuid(void);
+
 extern bool hmac_sha256(const uint8_t *key, size_t key_length, const void *data, size_t length,
 						uint8_t mac[MAC_BYTES]);
 

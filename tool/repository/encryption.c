@@ -15,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "damaged_file.h"
 #include "file_names.h"
 #include "home.h"
 #include "keyring.h"

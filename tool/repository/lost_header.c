@@ -18,7 +18,6 @@
 #include <string.h>
 
 #include "backup_list.h"
-#include "damaged_file.h"
 #include "encryption.h"
 #include "file_names.h"
 #include "json_bounds.h"

@@ -12,13 +12,11 @@
 #include "repository.h"
 
 #include <jansson.h>
-#include <openssl/rand.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "damaged_file.h"
 #include "encryption.h"
 #include "file_names.h"
 #include "interrupt.h"
@@ -28,6 +26,7 @@
 #include "lost_header.h"
 #include "memory.h"
 #include "other_places.h"
+#include "primitives.h"
 #include "quote.h"
 #include "recover_text.h"
 #include "removal_lock.h"
@@ -57,21 +56,6 @@
 	"repository; it "                                                                              \
 	"writes the file again."
 #define RECOVER_HINT "Run \"nex_backup init\" for this repository; it writes RECOVER.txt again."
-
-/* A random UUID (version 4). */
-static char *
-new_uuid(void)
-{
-	unsigned char b[16];
-
-	if (RAND_bytes(b, sizeof(b)) != 1)
-		return NULL;
-	b[6] = (unsigned char) ((b[6] & 0x0f) | 0x40);
-	b[8] = (unsigned char) ((b[8] & 0x3f) | 0x80);
-	return xasprintf("%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0],
-					 b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12],
-					 b[13], b[14], b[15]);
-}
 
 /* No backup is under way. */
 static const char *
@@ -450,7 +434,7 @@ create_header(Repository *repository, const char *location)
 	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
 	repository->created = xstrdup(text);
 	if (repository->id == NULL)
-		repository->id = new_uuid();
+		repository->id = random_uuid();
 	if (repository->id == NULL)
 		return report_error(EXIT_FAILED, NULL, NULL, "could not generate random bytes");
 	return (repository->encryption == NULL ||

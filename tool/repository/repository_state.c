@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "keyring.h"
+#include "log.h"
 #include "look_storage.h"
 
 void
@@ -38,4 +39,19 @@ repository_only_look(Repository *repository)
 		return;
 	repository->storage = look_storage(storage, keyring()->state_directory);
 	repository->only_looks = true;
+}
+
+bool
+repository_damaged(const Repository *repository, const char *path, const char *problem,
+				   const char *hint)
+{
+	return report_error(EXIT_INTEGRITY, NULL, hint, "file \"%s/%s\" %s",
+						repository->storage->location, path, problem);
+}
+
+bool
+repository_unreadable(const Repository *repository, const char *path, const StoreResult *result)
+{
+	return report_error(EXIT_FAILED, NULL, result->hint, "could not read file \"%s/%s\": %s",
+						repository->storage->location, path, result->text);
 }

@@ -86,4 +86,12 @@ extern void repository_only_look(Repository *repository);
 /* Forget what is unclear in it. */
 extern void unclear_free(Repository *repository);
 
+/* Report (exit 3) that a file is not as it was written; always false. */
+extern bool repository_damaged(const Repository *repository, const char *path, const char *problem,
+							   const char *hint);
+
+/* Report (exit 1) that a file could not be read, which says nothing about it; always false. */
+extern bool repository_unreadable(const Repository *repository, const char *path,
+								  const StoreResult *result);
+
 #endif /* NEX_REPOSITORY_STATE_H */

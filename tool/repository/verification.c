@@ -13,7 +13,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "damaged_file.h"
 #include "json_bounds.h"
 #include "json_text.h"
 #include "log.h"

@@ -25,8 +25,6 @@
 
 #define A_FILE(of, name) .type = OPTION_TEXT, AT(of, name), .check = check_path, .metavar = "FILE"
 
-#define A_FLAG(of, name) .type = OPTION_FLAG, AT(of, name)
-
 #define EVERYWHERE(type_of_it, of, member_of_it)                                                   \
 	.group = GROUP_GENERAL, .type = type_of_it, AT(of, member_of_it)
 

@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "damaged_file.h"
 #include "encryption.h"
 #include "json_bounds.h"
 #include "log.h"

@@ -18,7 +18,6 @@
 
 #include "backup_summary.h"
 #include "backups.h"
-#include "damaged_file.h"
 #include "encryption.h"
 #include "interrupt.h"
 #include "log.h"

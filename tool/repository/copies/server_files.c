@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "damaged_file.h"
 #include "log.h"
 #include "server_record.h"
 

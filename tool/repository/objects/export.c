@@ -24,7 +24,6 @@
 
 #include "backup_summary.h"
 #include "bad_objects.h"
-#include "damaged_file.h"
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"

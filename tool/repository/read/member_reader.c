@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "bad_objects.h"
-#include "damaged_file.h"
 #include "log.h"
 #include "memory.h"
 #include "object_read.h"

@@ -12,7 +12,6 @@
 #include <string.h>
 
 #include "backup_name.h"
-#include "damaged_file.h"
 #include "encryption.h"
 #include "file_names.h"
 #include "json_bounds.h"

@@ -479,6 +479,7 @@ look_storage(Storage *storage, const char *state_directory)
 	look->storage = (Storage){.location = storage->location,
 							  .place = storage->place,
 							  .can = storage->can,
+							  .past = storage->past,
 							  .get = look_get,
 							  .head = look_head,
 							  .put = look_put,
