@@ -497,6 +497,13 @@ $changed = read_bytes("$wal_directory/$sealed_last");
 substr($changed, 8192 + 100, 1) ^= "\1";
 write_bytes("$wal_directory/$sealed_last", $changed);
 tool_fails([ @writer, "$wal_directory/$sealed_last" ], 3, qr/another file "$sealed_last".*has the digest [0-9a-f]{16}, this one/s, 'another content is refused');
+like((tool(@writer, "$wal_directory/$sealed_last"))[2], qr/HINT: +With a key, "nex_backup wal verify" says whether .* If it was: Two servers write/, 'without a key, nobody knows whose the other is');
+(my $forged = $before) =~ s/$sealed_last/$middle/;
+copy($before, $forged);
+tool_fails([ @writer, "$wal_directory/$middle" ], 3, qr/another file "$middle" of .*, which is damaged or no server's\n.*has the bytes of "$sealed_last"\.\nHINT: +Move "wal.*$middle-.*" out of the repository/s, 'but that this one is none');
+write_bytes($forged, 'x');
+tool_fails([ @writer, "$wal_directory/$middle" ], 3, qr/which is damaged or no server's/, 'nor this');
+unlink $forged;
 tool_fails([ "--repo=$sealed", @reader, 'wal', 'push', "$wal_directory/$sealed_last" ], 1, qr/writer key|cannot be written/, 'no writer, no push');
 
 {

@@ -34,8 +34,13 @@
 #define COPY_HINT                                                                                  \
 	"Two servers write the same timeline, as when a copy of a server was started without "         \
 	"recovery. Give the one that is the copy another repository, or set its archive_mode to off. " \
-	"If the file there is the copy's, move \"%s/%s\" out of the repository; this server then "     \
-	"goes on."
+	"If the file there is the copy's, move \"%s\" out of the repository; this server then goes "   \
+	"on."
+#define FORGED_HINT                                                                                \
+	"Move \"%s\" out of the repository; this server then goes on. Find out who wrote it."
+#define UNKNOWN_HINT                                                                               \
+	"With a key, \"nex_backup wal verify\" says whether \"%s\" was archived by a server; if "      \
+	"not, move it out of the repository. If it was: "
 
 /* A file on its way. */
 typedef struct Work
@@ -132,31 +137,82 @@ list_directory(Work *work)
 
 /* ---- what is there already ---- */
 
-/* Where the WAL of a stored file begins to differ, if that can be found out. */
+/* Where the WAL of another file begins to differ. */
 static char *
-first_difference(const Work *work, const WalFile *other)
+first_difference(const Work *work, const WalFile *other, const Buffer *there)
 {
 	const Buffer *data = &work->loaded->data;
-	WalContentRead content;
 	char lsn[WAL_LSN_SIZE];
-	char *text = NULL;
 	uint64_t number;
 	size_t i = 0;
 
-	if (wal_segment_number(&other->name, work->system.segment_size, &number) &&
-		(other->name.kind == WAL_SEGMENT || other->name.kind == WAL_PARTIAL) &&
-		wal_unpack(work->system.repository, work->system.id, work->directory, other, &content) ==
-			WAL_GOOD)
+	if (other->name.kind == WAL_HISTORY || other->name.kind == WAL_BACKUP_LABEL ||
+		!wal_segment_number(&other->name, work->system.segment_size, &number))
+		return xstrdup("");
+	while (i < data->length && i < there->length && data->data[i] == there->data[i])
+		i++;
+	wal_lsn_text(number * work->system.segment_size + i, lsn);
+	return xasprintf(" They differ from %s on.", lsn);
+}
+
+/*
+ * Is another file of this name what a server has archived?  Without a key that is
+ * not known, unless its bytes are not those of its name, or those of another file.
+ * *what, to be freed, says what was seen.
+ */
+static WalVerdict
+look_at_other(const Work *work, const WalFile *other, char **what)
+{
+	WalContentRead content;
+	WalVerdict verdict;
+	size_t i;
+
+	for (i = 0; i < work->there.count; i++)
 	{
-		while (i < data->length && i < content.data.length && data->data[i] == content.data.data[i])
-			i++;
-		wal_lsn_text(number * work->system.segment_size + i, lsn);
-		text = xasprintf(" They differ from %s on.", lsn);
-		wal_content_free(&content);
+		const WalFile *file = &work->there.files[i];
+
+		if (strcmp(file->sha256, other->sha256) != 0 ||
+			strcmp(file->name.text, other->name.text) == 0)
+			continue;
+		*what = xasprintf(" The file there has the bytes of \"%s\".", file->name.text);
+		return WAL_DAMAGED;
 	}
-	else if (other->name.kind == WAL_SEGMENT || other->name.kind == WAL_PARTIAL)
-		wal_content_free(&content);
-	return text != NULL ? text : xstrdup("");
+	verdict =
+		wal_unpack(work->system.repository, work->system.id, work->directory, other, &content);
+	if (verdict == WAL_GOOD)
+		*what = first_difference(work, other, &content.data);
+	else
+		*what = xasprintf(" The file there %s.", content.problem);
+	wal_content_free(&content);
+	return verdict;
+}
+
+static void
+report_conflict(const Work *work, const WalFile *other)
+{
+	const WalRecord *record = &work->loaded->record;
+	const char *location = work->system.repository->storage->location;
+	char *file = wal_file_name(other);
+	char *path = xasprintf("%s/%s", work->directory, file);
+	char *what;
+	WalVerdict verdict = look_at_other(work, other, &what);
+	char *detail = xasprintf("The content there has the digest %s, this one %s.%s", other->content,
+							 record->content, what);
+	char *hint = verdict == WAL_GOOD      ? xasprintf(COPY_HINT, path)
+				 : verdict == WAL_DAMAGED ? xasprintf(FORGED_HINT, path)
+										  : xasprintf(UNKNOWN_HINT COPY_HINT, path, path);
+
+	report_error(EXIT_INTEGRITY, detail, hint,
+				 verdict == WAL_DAMAGED
+					 ? "repository \"%s\" has another file \"%s\" of system identifier %" PRIu64
+					   ", which is damaged or no server's"
+					 : "repository \"%s\" has another file \"%s\" of system identifier %" PRIu64,
+				 location, record->name.text, work->system.id);
+	free(hint);
+	free(detail);
+	free(what);
+	free(path);
+	free(file);
 }
 
 /* Is there another content of the same name?  Always true if so (reported). */
@@ -169,27 +225,11 @@ conflicts(const Work *work)
 	for (i = 0; i < work->there.count; i++)
 	{
 		const WalFile *other = &work->there.files[i];
-		char *where;
-		char *detail;
-		char *file;
-		char *hint;
 
 		if (strcmp(other->name.text, record->name.text) != 0 ||
 			strcmp(other->content, record->content) == 0)
 			continue;
-		where = first_difference(work, other);
-		detail = xasprintf("The content there has the digest %s, this one %s.%s", other->content,
-						   record->content, where);
-		file = wal_file_name(other);
-		hint = xasprintf(COPY_HINT, work->directory, file);
-		report_error(EXIT_INTEGRITY, detail, hint,
-					 "repository \"%s\" has another file \"%s\" of system identifier %" PRIu64,
-					 work->system.repository->storage->location, record->name.text,
-					 work->system.id);
-		free(hint);
-		free(file);
-		free(detail);
-		free(where);
+		report_conflict(work, other);
 		return true;
 	}
 	return false;
