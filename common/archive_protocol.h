@@ -14,6 +14,7 @@
  *	  busy                     every second while there is no answer yet
  *	  ok NAME                  the file is stored, durably
  *	  no NAME<tab>ERROR<tab>DETAIL<tab>HINT      it is not; the last two may be empty
+ *	  later NAME<tab>ERROR<tab><tab>             it is not yet: it may be asked for again
  *
  * Other lines are messages of the program for people.  The helper may also store
  * files that were not asked for yet, and says nothing of them.
@@ -30,6 +31,7 @@
 #define ARCHIVE_BUSY "busy"
 #define ARCHIVE_OK "ok "
 #define ARCHIVE_NO "no "
+#define ARCHIVE_LATER "later "
 
 /* Of a line, and of each text in it, at most. */
 #define ARCHIVE_LINE_SIZE 8192

@@ -20,6 +20,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -46,8 +47,12 @@
 /* Messages of the program that go to the server's log, a minute. */
 #define MAX_RELAYED 5
 
+/* Where the program looks for its settings if none is named. */
+#define DEFAULT_CONFIG_FILE "/etc/nex_backup.yaml"
+
 static Child helper = {.output = -1, .control = -1, .input = -1};
-static char *started_with = NULL; /* its arguments, as one text */
+static char *started_with = NULL; /* its arguments, as one text, and files */
+static bool has_refused = false;
 static bool greeted = false;
 
 /* What it has said and nobody has read. */
@@ -161,22 +166,41 @@ build_argv(void)
 	return argv;
 }
 
+static void
+append_file(StringInfo text, const char *path)
+{
+	struct stat status;
+
+	if (stat(path, &status) == 0)
+		appendStringInfo(text, "%s %llu %llu %lld %lld.%09ld\n", path,
+						 (unsigned long long) status.st_dev, (unsigned long long) status.st_ino,
+						 (long long) status.st_size, (long long) status.st_mtim.tv_sec,
+						 (long) status.st_mtim.tv_nsec);
+}
+
+/* All that a helper is made of: its words, the program, and the settings that it has read. */
 static char *
-join(char **words)
+describe(char **argv)
 {
 	StringInfoData text;
+	int i;
 
 	initStringInfo(&text);
-	for (; *words != NULL; words++)
-		appendStringInfo(&text, "%s\n", *words);
+	for (i = 0; argv[i] != NULL; i++)
+		appendStringInfo(&text, "%s\n", argv[i]);
+	append_file(&text, argv[0]);
+	append_file(&text, setting_config_file[0] != '\0' ? setting_config_file : DEFAULT_CONFIG_FILE);
 	return text.data;
 }
 
-/* One that was started with other settings has to go. */
+/*
+ * One of other settings has to go, and one that has refused: what was wrong, in
+ * its settings for instance, may have been put right.
+ */
 static bool
 is_current(char **argv)
 {
-	return started_with != NULL && strcmp(started_with, join(argv)) == 0;
+	return !has_refused && started_with != NULL && strcmp(started_with, describe(argv)) == 0;
 }
 
 static bool
@@ -202,7 +226,8 @@ start_helper(char **argv, ArchiveAnswer *answer)
 	}
 	if (started_with != NULL)
 		pfree(started_with);
-	started_with = MemoryContextStrdup(TopMemoryContext, join(argv));
+	started_with = MemoryContextStrdup(TopMemoryContext, describe(argv));
+	has_refused = false;
 	last_words[0] = '\0';
 	return true;
 }
@@ -309,7 +334,10 @@ take_line(char *text, const char *file, ArchiveAnswer *answer)
 		answer->stored = true;
 		return SAID_ANSWER;
 	}
-	rest = greeted ? after(text, ARCHIVE_NO, file) : NULL;
+	has_refused = greeted && after(text, ARCHIVE_NO, file) != NULL;
+	rest = has_refused ? after(text, ARCHIVE_NO, file)
+		   : greeted   ? after(text, ARCHIVE_LATER, file)
+					   : NULL;
 	if (rest != NULL && *rest == '\t')
 	{
 		take_refusal(rest + 1, answer);

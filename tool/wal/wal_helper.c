@@ -145,7 +145,7 @@ say_slow(Helper *helper, const WalName *name)
 	helper->slow = *name;
 	error.error = xasprintf("it is still being stored, since %.0f seconds",
 							monotonic_seconds() - helper->since);
-	said = say_words(ARCHIVE_NO, name->text, &error);
+	said = say_words(ARCHIVE_LATER, name->text, &error);
 	free(error.error);
 	return said;
 }
