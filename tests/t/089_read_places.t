@@ -115,6 +115,21 @@ my $stranger = new_repository();
 tool_fails([ 'restore', '--repo', $repo, '--repo', $stranger, 'shop', '--to', 'back', @none ], 1, qr/"\Q$stranger\E" is another repository than "\Q$repo\E"/, 'another repository');
 tool_fails([ 'backup', @both, '-d', 'shop', @none ], 2, qr/"--repo" was given twice/, 'only for reading');
 
+# Encrypted places of one repository; one that somebody has made with keys of his own is none.
+my ($closed, $closed_copy) = ("$scratch/closed", "$scratch/closed_copy");
+my @state = ('--state-dir', "$scratch/state");
+tool_ok([ 'keygen', '--output', "$scratch/key" ], 'keygen');
+my ($recipient) = read_bytes("$scratch/key") =~ /(age1\w+)/;
+tool_ok([ 'init', '--repo', $closed, '--recipient', $recipient, @state ], 'init, encrypted');
+tool_ok([ 'backup', '--repo', $closed, '-d', 'shop', @state, @none ], 'backup, encrypted');
+tool_ok([ 'copy', '--from', $closed, '--to', $closed_copy, '--create', @state, @none ], 'copied');
+damage_file("$closed/$_", 'flip') for (grep { /^objects/ } all_files($closed))[0];
+damage_file("$closed/$_", 'flip') for grep { m{^backups/.*json$} } all_files($closed);
+tool_ok([ 'restore', '--repo', $closed, '--repo', $closed_copy, 'shop', '--to', 'back', '--identity', "$scratch/key", @state, @none ], 'encrypted: restored');
+same_database('shop', 'back', 'encrypted');
+query('postgres', 'DROP DATABASE back');
+tool_fails([ 'cat', '--repo', $closed, '--repo', $repo, 'shop', '--table', 'public.u', @state, @none ], 1, qr/is another repository/, 'a plain one');
+
 # By names of the settings file; and the same one twice is one.
 write_bytes("$scratch/places.yaml", "repo: here\nrepositories:\n  here: {repo: '$repo'}\n  there: {repo: '$copy'}\n");
 $mend = damage_file("$repo/$objects[0]", 'flip');

@@ -76,6 +76,17 @@ place_note_result(Repository *place, const StoreResult *result)
 		place->given_up = true;
 }
 
+bool
+place_left_out(Repository *place, const StoreResult *result)
+{
+	place_note_result(place, result);
+	if (place_is_asked(place))
+		return false;
+	log_warning_hint(result->hint, "\"%s\" cannot be reached, and is not read from: %s",
+					 place->storage->location, result->text);
+	return true;
+}
+
 /* Is it new? */
 static bool
 note_path(OtherPlaces *others, const Repository *place, const char *path)

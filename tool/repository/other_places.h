@@ -37,6 +37,9 @@ extern Repository *repository_place(Repository *repository, int home, int n);
 extern bool place_is_asked(const Repository *place);
 extern void place_note_result(Repository *place, const StoreResult *result);
 
+/* The same of its lock; true (a warning) if it is not asked then, as another one may have all. */
+extern bool place_left_out(Repository *place, const StoreResult *result);
+
 /*
  * Say that a file of a place is not good, and was read from another one: of each
  * file once, of the first few by name.  From any thread.

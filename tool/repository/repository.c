@@ -688,6 +688,8 @@ lock_shared(Repository *repository)
 						 "repository \"%s\" cannot be locked: %s", storage->location, result.text);
 		return true;
 	}
+	if (place_left_out(repository, &result))
+		return true;
 	return report_error(EXIT_FAILED, NULL, result.hint, "could not lock repository \"%s\": %s",
 						storage->location, result.text);
 }

@@ -18,6 +18,7 @@
 
 #include "backup_summary.h"
 #include "backups.h"
+#include "copy_target.h"
 #include "encryption.h"
 #include "interrupt.h"
 #include "log.h"
@@ -38,6 +39,8 @@ typedef struct Run
 	const CopyRequest *request;
 	Repository *from; /* both of the request */
 	Repository *to;
+	CopyTarget *target;
+	bool said[BACKUP_OF_CLUSTER + 1]; /* of which kinds it is said that they are not copied */
 	int nfailed;
 } Run;
 
@@ -258,20 +261,44 @@ adopt(Item *item)
 	item->result.bytes = manifest->totals.new_bytes;
 }
 
-/* A copy that was killed may have left its list of digests, which nothing vouches for. */
+/*
+ * A copy that was killed may have left its list of digests, which nothing vouches for.  One that is
+ * replaced, since not all of it is there any more, goes only now.
+ */
 static bool
-publish(const Item *item)
+publish(const Item *item, const StoreLock *lock, bool replace)
 {
+	Run *run = item->run;
 	char *path = backup_path(item->result.name, ".sha256");
+	bool good = repository_lock_held(run->to, lock) &&
+				(!replace || repository_remove_backup(run->to, item->result.name));
 
-	(void) storage_remove(item->run->to->storage, path, false);
+	if (good)
+		(void) storage_remove(run->to->storage, path, false);
 	free(path);
-	return repository_publish(item->run->to, item->manifest);
+	return good && repository_publish(run->to, item->manifest);
 }
 
-/* Is it there already?  False (reported) if it is another one, or that cannot be found out. */
+/* Is all of a backup there, as far as that is known without reading it?  False: reported. */
 static bool
-look_at_target(Item *item, bool *present)
+look_at_objects(const Run *run, const Manifest *there, bool *whole)
+{
+	uint32_t *positions = xcalloc((size_t) there->nobjects + 1, sizeof(uint32_t));
+	size_t count = 0;
+	bool good = copy_target_missing(run->target, there, positions, &count);
+
+	*whole = count == 0;
+	free(positions);
+	return good;
+}
+
+/*
+ * What is there of it?  False (reported) if it is another one, or that cannot be found
+ * out.  Encryption gives other bytes each time, so if an object is not good, all of it is copied
+ * again.
+ */
+static bool
+look_at_target(Item *item, bool *present, bool *whole)
 {
 	Run *run = item->run;
 	Manifest *there;
@@ -290,49 +317,61 @@ look_at_target(Item *item, bool *present)
 		report_error(EXIT_FAILED, NULL, NULL,
 					 "there is another backup of that id in \"%s\", which is not a copy",
 					 run->to->storage->location);
+	good = good && look_at_objects(run, there, whole);
 	manifest_free(there);
 	free(error);
 	return good;
 }
 
+/*
+ * Not sets of configuration files, which are encrypted by themselves, for recipients of their own;
+ * nor base backups, whose file maps name objects by their digests, which change.  Said once of
+ * each.
+ */
+static bool
+can_be_copied(Run *run, const BackupName *name)
+{
+	BackupKind kind = name->owner.kind;
+
+	if (kind == BACKUP_OF_FILES && !run->said[kind])
+		report_error(
+			EXIT_FAILED,
+			"Each file in them is encrypted for the recipients of its set, whose keys would "
+			"still be needed.",
+			"Back them up there with \"nex_backup config backup\", for its keys; "
+			"--kind=database --kind=globals copies all others.",
+			"sets of configuration files are not copied by --re-encrypt");
+	else if (kind == BACKUP_OF_CLUSTER && !run->said[kind])
+		report_error(EXIT_FAILED, NULL,
+					 "Archive WAL to that repository, and make them there; --kind=database "
+					 "--kind=globals copies all others.",
+					 "base backups cannot be copied by --re-encrypt");
+	run->said[kind] = true;
+	return kind != BACKUP_OF_FILES && kind != BACKUP_OF_CLUSTER;
+}
+
 /* Under the lock of the owner. */
 static CopyState
-copy_locked(Item *item)
+copy_locked(Item *item, const StoreLock *lock, bool replace)
 {
 	Run *run = item->run;
-	Manifest *previous = NULL;
+	Manifest *previous;
 	bool published;
 
-	if (item->result.name->owner.kind != BACKUP_OF_FILES)
-		previous = manifest_to_build_on(run->to, &item->result.name->owner);
+	previous = manifest_to_build_on(run->to, &item->result.name->owner);
 	item->store = object_store_create(run->to, item->result.name->owner.server,
 									  item->manifest->codec, previous);
 	published = bring_objects(item);
 	if (published)
 	{
 		adopt(item);
-		published = publish(item);
+		published = publish(item, lock, replace);
 	}
 	object_store_free(item->store);
 	manifest_free(previous);
 	if (published)
-		return COPY_DONE;
+		return replace ? COPY_COMPLETED : COPY_DONE;
 	return item->damaged && !item->failed ? COPY_DAMAGED : COPY_FAILED;
-}
-
-/* The file maps of a base backup name its objects by their digests, which change. */
-static bool
-refuse_cluster(const BackupName *name)
-{
-	char *label = backup_label(name);
-
-	report_error(
-		EXIT_FAILED, NULL,
-		"Choose the others: --kind=database --kind=globals --kind=files.  For base backups, "
-		"archive WAL to that repository, and make them there.",
-		"backup \"%s\" cannot be copied with --re-encrypt", label);
-	free(label);
-	return false;
 }
 
 static CopyState
@@ -342,15 +381,16 @@ copy_item(Item *item)
 	StoreLock *lock = NULL;
 	CopyState state = COPY_FAILED;
 	bool present;
+	bool whole = false;
 
-	if (item->result.name->owner.kind == BACKUP_OF_CLUSTER && !refuse_cluster(item->result.name))
+	if (!can_be_copied(run, item->result.name))
 		return COPY_FAILED;
 	item->manifest = repository_manifest_inside(run->from, item->result.name);
 	if (item->manifest == NULL)
 		return log_exit_code() == EXIT_INTEGRITY ? COPY_DAMAGED : COPY_FAILED;
-	if (!look_at_target(item, &present))
+	if (!look_at_target(item, &present, &whole))
 		return COPY_FAILED;
-	if (present)
+	if (whole)
 		return COPY_PRESENT;
 	item->result.objects = item->manifest->nobjects;
 	item->result.bytes = item->manifest->totals.stored_bytes;
@@ -360,7 +400,7 @@ copy_item(Item *item)
 	item->objects = xcalloc((size_t) item->manifest->nobjects + 1, sizeof(ManifestObject));
 	item->first_member = xcalloc((size_t) item->manifest->nobjects + 1, sizeof(uint32_t));
 	if (repository_lock_backup(run->to, &item->result.name->owner, &lock))
-		state = copy_locked(item);
+		state = copy_locked(item, lock, present);
 	repository_unlock(run->to, lock);
 	free(item->first_member);
 	free(item->objects);
@@ -392,6 +432,7 @@ re_encrypt_run(const CopyRequest *request, const BackupName *names, int count)
 	if (!request->dry_run && !repository_lock_shared(request->to))
 		return false;
 	unclear_warn(request->to);
+	run.target = copy_target_create(request->to);
 	for (i = 0; i < count && !stop_requested(); i++)
 	{
 		char *before = label;
@@ -403,5 +444,6 @@ re_encrypt_run(const CopyRequest *request, const BackupName *names, int count)
 	}
 	progress_item(0, 0, NULL);
 	free(label);
+	copy_target_free(run.target);
 	return run.nfailed == 0 && !stop_requested();
 }
