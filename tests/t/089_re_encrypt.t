@@ -89,12 +89,22 @@ tool_ok([ 'init', '--repo', $other, '--recipient', $recipient{key2}, @none ], 'i
 tool_fails([ 'copy', '--from', $closed, '--to', $other, '--re-encrypt', @none ], 1, qr/is encrypted, and/, 'without the key');
 tool_ok([ 'copy', '--from', $closed, '--to', $other, '--re-encrypt', @opened, @none ], 'with it');
 tool_ok([ 'verify', '--repo', $other, '--identity', "$scratch/key2", @none ], 'verified with the other one');
+
+# A signer, which an identity file can name, is that of what is read; the other one is known by its writer's key.
+my ($signer) = read_bytes("$closed/nex_backup.json") =~ /(nex-signer-1\w+)/;
+ok($signer, 'the signer is known');
+write_bytes("$scratch/with_signer", read_bytes("$scratch/key") . "# nex_backup signer: $signer\n");
+chmod 0600, "$scratch/with_signer";
+my @signed = ('--identity', "$scratch/with_signer");
+tool_ok([ 'copy', '--from', $closed, '--to', $other, '--re-encrypt', @signed, @none ], 'a signer of the source');
+tool_fails([ 'copy', '--from', $other, '--to', $closed, '--re-encrypt', @signed, @none ], 3, qr/is signed by none of the given signers/, 'that has not signed it');
+tool_fails([ 'copy', '--from', $plain, '--to', $closed, '--re-encrypt', '--allow-plain', @signed, @none ], 3, qr/is not encrypted/, 'a plain source where an encrypted one is meant');
 is(text_of($other, $third, '--identity', "$scratch/key2"), text_of($plain, $third), 'the same text');
 tool_fails([ 'restore', '--repo', $other, 'shop', '--to', 'no', @opened, @none ], 1, qr/not encrypted for any of the given/, 'the first key opens nothing');
 
 # Never plain by mistake.
 my $bare = new_repository();
-tool_fails([ 'copy', '--from', $closed, '--to', $bare, '--re-encrypt', @opened, @none ], 3, qr/is not encrypted/, 'not to a plain one');
+tool_fails([ 'copy', '--from', $closed, '--to', $bare, '--re-encrypt', @opened, @none ], 1, qr/is encrypted, and "\Q$bare\E" is not.*--allow-plain/s, 'not to a plain one');
 is(scalar(grep { /^(objects|backups)/ } all_files($bare)), 0, 'nothing is written');
 tool_ok([ 'copy', '--from', $closed, '--to', $bare, '--re-encrypt', '--allow-plain', @opened, @none ], 'unless it is said');
 tool_ok([ 'verify', '--repo', $bare, @none ], 'verified without a key');

@@ -53,9 +53,16 @@ keyring_protect_process(void)
 }
 
 void
-keyring_expect_plain(void)
+keyring_open_source(bool may_be_plain)
 {
-	keys.some_plain = true;
+	keys.use = KEYRING_OF_SOURCE;
+	keys.source_may_be_plain = may_be_plain;
+}
+
+void
+keyring_open_target(void)
+{
+	keys.use = KEYRING_OF_TARGET;
 }
 
 void

@@ -19,6 +19,17 @@
 
 typedef struct KeySettings KeySettings;
 
+/*
+ * Of two repositories with different keys, identities and signers belong to the one that is read;
+ * the one that is written is known by its writer's key, which is on this host.
+ */
+typedef enum KeyringUse
+{
+	KEYRING_OF_ONE,
+	KEYRING_OF_SOURCE,
+	KEYRING_OF_TARGET
+} KeyringUse;
+
 typedef struct Keyring
 {
 	AgeIdentities identities;      /* of recipients */
@@ -28,8 +39,9 @@ typedef struct Keyring
 	const char *encryption_wanted_by; /* … which one, a sentence; NULL: not known */
 	bool wants_passphrase;            /* … or a passphrase that is not that of an identity */
 	char *state_directory;            /* NULL: no writer's state */
-	bool some_plain;                  /* one of two repositories has none of these keys */
-	bool for_files;                   /* the identities open configuration files */
+	KeyringUse use;
+	bool source_may_be_plain;
+	bool for_files; /* the identities open configuration files */
 } Keyring;
 
 extern const Keyring *keyring(void);
@@ -70,8 +82,13 @@ extern AgeResult keyring_decrypt(Cipher cipher, const void *data, size_t length,
  */
 extern void keyring_use_for_files(void);
 
-/* The keys are those of one of two repositories; the other one may be plain. */
-extern void keyring_expect_plain(void);
+/*
+ * What is opened from now on is one of two repositories.  The source may be plain although a key
+ * file or a passphrase was given, which are then the target's; never if an identity or a signer
+ * was.
+ */
+extern void keyring_open_source(bool may_be_plain);
+extern void keyring_open_target(void);
 
 /* No core dump, no debugger: for whoever is about to hold a secret. */
 extern void keyring_protect_process(void);

@@ -317,14 +317,16 @@ check_not_downgraded(const Repository *repository, const char *known)
 								   ? "An encrypted repository was created there from this host."
 								   : "The repository of this id is an encrypted one of this host.",
 							   "is not encrypted");
-	if (keyring()->some_plain)
+	/* Whoever opens it decides. */
+	if (keyring()->use == KEYRING_OF_TARGET)
 		return true;
 	if ((keyring()->identities.count > 0 && !keyring()->for_files) || keyring()->nsigners > 0)
 		return report_error(EXIT_INTEGRITY,
 							"An identity or a signer was given, so an encrypted one is expected.",
 							"Leave out --identity and --signer if it is meant to be plain.",
 							"repository \"%s\" is not encrypted", repository->storage->location);
-	if (keyring_key_file() != NULL || (keyring()->wants_passphrase && !keyring()->for_files))
+	if (!keyring()->source_may_be_plain &&
+		(keyring_key_file() != NULL || (keyring()->wants_passphrase && !keyring()->for_files)))
 		return report_error(
 			EXIT_INTEGRITY,
 			"A key file or a passphrase was given, so an encrypted one is expected.",
@@ -346,6 +348,13 @@ signer_is_given(const uint8_t signer[KEY_BYTES])
 	return false;
 }
 
+/* Are there any that speak of this repository? */
+static bool
+signers_count(void)
+{
+	return keyring()->nsigners > 0 && keyring()->use != KEYRING_OF_TARGET;
+}
+
 /* Is its signer one that we know to be the right one? */
 static bool
 check_signer(const Repository *repository, Encryption *encryption)
@@ -360,12 +369,12 @@ check_signer(const Repository *repository, Encryption *encryption)
 		memcmp(encryption->writer_key.signer, encryption->signer, KEY_BYTES) != 0)
 		return refuse_replaced(repository, false, NULL,
 							   "is signed by another key than the one of this host");
-	if (keyring()->nsigners > 0 && !signer_is_given(encryption->signer))
+	if (signers_count() && !signer_is_given(encryption->signer))
 		return report_error(EXIT_INTEGRITY, NULL,
 							"Somebody may have replaced it; or --signer, or the signer named in "
 							"the identity file, belongs to another repository.",
 							"repository \"%s\" is signed by none of the given signers", location);
-	encryption->trusted = encryption->has_writer_key || keyring()->nsigners > 0;
+	encryption->trusted = encryption->has_writer_key || signers_count();
 	return true;
 }
 

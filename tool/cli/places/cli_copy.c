@@ -320,8 +320,8 @@ run_copy(const Settings *settings)
 
 	if (!find_places(settings, places))
 		return false;
-	if (settings->command->allow_plain)
-		keyring_expect_plain();
+	if (settings->command->re_encrypt)
+		keyring_open_source(settings->command->allow_plain);
 	utc_now_exact(started);
 	storage_use(places[0].storage);
 	command.from = repository_open(places[0].location);

@@ -21,6 +21,7 @@
 #include "copy_target.h"
 #include "encryption.h"
 #include "interrupt.h"
+#include "keyring.h"
 #include "log.h"
 #include "manifest_envelope.h"
 #include "memory.h"
@@ -65,8 +66,10 @@ typedef struct Item
 Repository *
 re_encrypt_open(const Repository *from, const char *location, bool allow_plain)
 {
-	Repository *to = repository_open(location);
+	Repository *to;
 
+	keyring_open_target();
+	to = repository_open(location);
 	if (to == NULL)
 		return NULL;
 	if (strcmp(to->id, from->id) == 0)
