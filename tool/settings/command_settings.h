@@ -27,7 +27,7 @@ typedef struct CommandSettings
 	char *since;
 	int last; /* 0: all */
 	TextList kind;
-	char *as_of; /* the repository as it was at that time; NULL: as it is */
+	char *as_of;   /* the repository as it was at that time; NULL: as it is */
 	bool clusters; /* not an option: the command is about base backups */
 } CommandSettings;
 
