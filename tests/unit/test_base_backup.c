@@ -220,14 +220,18 @@ take_map(void *argument, const Buffer *map)
 static void
 make_map(Buffer *text)
 {
-	BaseFile files[] = {{.path = "base", .type = MAP_DIRECTORY, .mode = 0700},
-						{.path = "base/1", .type = MAP_FILE, .bytes = 3 * PACK_BYTES + 5},
-						{.path = "base/2", .type = MAP_FILE, .bytes = 10},
-						{.path = "base/3", .type = MAP_FILE, .bytes = 0},
-						{.path = "base/4", .type = MAP_FILE, .bytes = 20, .gone = true},
-						{.path = "base/5", .type = MAP_FILE, .bytes = 30},
-						{.path = "global/pg_control", .type = MAP_FILE, .bytes = 8192},
-						{.path = "link", .type = MAP_LINK, .target = (char *) "/elsewhere"}};
+	BaseFile files[] = {
+		{.path = "base", .type = MAP_DIRECTORY, .mode = 0700},
+		{.path = "base/1",
+		 .type = MAP_FILE,
+		 .bytes = 3 * PACK_BYTES + 5,
+		 .there = 3 * PACK_BYTES + 5},
+		{.path = "base/2", .type = MAP_FILE, .bytes = 10, .there = 10},
+		{.path = "base/3", .type = MAP_FILE, .bytes = 0, .there = 0},
+		{.path = "base/4", .type = MAP_FILE, .bytes = 20, .there = 20, .gone = true},
+		{.path = "base/5", .type = MAP_FILE, .bytes = 30, .there = 7},
+		{.path = "global/pg_control", .type = MAP_FILE, .bytes = 8192, .there = 8192},
+		{.path = "link", .type = MAP_LINK, .target = (char *) "/elsewhere"}};
 	BaseTree tree = {.files = files, .count = sizeof(files) / sizeof(files[0])};
 	Maps maps = {.count = 0};
 	DigestHex ids[16];
@@ -261,6 +265,9 @@ test_file_map(void **state)
 	assert_int_equal(map.entries[1].runs[9].offset, FRAME_BYTES);
 	assert_string_equal(map.entries[4].path, "base/5");
 	assert_int_equal(map.entries[4].runs[0].offset, 30);
+	/* It was shorter when it was read. */
+	assert_int_equal(map.entries[4].bytes, 7);
+	assert_int_equal(map.entries[4].runs[0].bytes, 7);
 	assert_string_equal(map.objects[map.entries[5].runs[0].object],
 						"0000000000000000000000000000000000000000000000000000000000000006");
 	assert_string_equal(map.entries[6].target, "/elsewhere");

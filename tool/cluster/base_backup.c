@@ -148,7 +148,7 @@ read_control(BaseBackup *backup)
 	for (i = 0; i < backup->tree.count; i++)
 	{
 		if (strcmp(backup->tree.files[i].path, "global/pg_control") == 0)
-			backup->tree.files[i].bytes = content.length;
+			backup->tree.files[i].bytes = backup->tree.files[i].there = content.length;
 	}
 	buffer_free(&content);
 	return good;

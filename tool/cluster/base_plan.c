@@ -242,13 +242,16 @@ add_entry(MapDraft *draft, const BaseFile *file, const Place *places, size_t cou
 	entry->target = file->target;
 	entry->mode = file->mode;
 	entry->modified = file->modified;
-	entry->bytes = file->bytes;
+	entry->bytes = file->there;
 	entry->runs = xcalloc(count + 1, sizeof(FileMapRun));
-	entry->nruns = (uint32_t) count;
-	for (i = 0; i < count; i++)
+	for (i = 0; i < count && places[i].offset < entry->bytes; i++)
 	{
-		entry->runs[i] = places[i].run;
-		entry->runs[i].object = object_of(draft, places[i].pack);
+		FileMapRun *run = &entry->runs[entry->nruns++];
+
+		*run = places[i].run;
+		run->object = object_of(draft, places[i].pack);
+		if (run->bytes > entry->bytes - places[i].offset)
+			run->bytes = (uint32_t) (entry->bytes - places[i].offset);
 	}
 }
 

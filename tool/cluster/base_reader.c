@@ -5,7 +5,8 @@
  *
  * The server works on.  A file that was longer when it was listed was
  * truncated since, or its relation dropped: the WAL says so, and what is
- * missing is taken as zeros.  A page that has a wrong checksum is read again;
+ * missing is taken as zeros.  Another file, such as settings that were changed,
+ * ends where it ends now.  A page that has a wrong checksum is read again;
  * if it stays so, and its LSN is from before the backup, it is damaged.
  *
  *-------------------------------------------------------------------------
@@ -207,7 +208,7 @@ look_at_pages(Work *work, int descriptor, const PackPart *part, char *data, size
 static bool
 read_part(Work *work, OpenFile *open, const PackPart *part, Buffer *raw)
 {
-	const BaseFile *file = &work->reading->tree->files[part->file];
+	BaseFile *file = &work->reading->tree->files[part->file];
 	char *data;
 	ssize_t got = 0;
 
@@ -221,6 +222,9 @@ read_part(Work *work, OpenFile *open, const PackPart *part, Buffer *raw)
 	if (got < 0)
 		return report_unread(file, errno);
 	memset(data + got, 0, part->bytes - (size_t) got);
+	if ((size_t) got < part->bytes && !file->relation &&
+		part->offset + (uint64_t) got < file->there)
+		file->there = part->offset + (uint64_t) got;
 	if (file->relation)
 		look_at_pages(work, open->descriptor, part, data, (size_t) got);
 	raw->length += part->bytes;

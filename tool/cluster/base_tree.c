@@ -231,7 +231,7 @@ take_file(Walk *walk, const char *directory, const char *path, const char *name,
 	if (is_relation && is_unlogged(unlogged, &relation))
 		return;
 	file = add_file(walk->tree, path, MAP_FILE, status);
-	file->bytes = (uint64_t) status->st_size;
+	file->bytes = file->there = (uint64_t) status->st_size;
 	file->relation = is_relation;
 	file->segment = relation.segment;
 	walk->tree->bytes += file->bytes;

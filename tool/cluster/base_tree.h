@@ -26,11 +26,12 @@ typedef struct BaseFile
 	FileMapType type;
 	uint32_t mode;
 	int64_t modified;
-	uint64_t bytes;
-	char *target;     /* of a link */
-	bool relation;    /* it has pages with checksums */
-	uint32_t segment; /* of the relation */
-	atomic_bool gone; /* it was removed before it was read whole */
+	uint64_t bytes;         /* when it was listed */
+	_Atomic uint64_t there; /* when it was read; of a relation the same, as the WAL cuts it */
+	char *target;           /* of a link */
+	bool relation;          /* it has pages with checksums */
+	uint32_t segment;       /* of the relation */
+	atomic_bool gone;       /* it was removed before it was read whole */
 } BaseFile;
 
 typedef struct BaseTree
