@@ -116,7 +116,7 @@ ok(!is_done($last), 'it is not archived');
 ok(wait_until(sub { server_log() =~ /archiving write-ahead log file "$last" failed too many times/ }), 'the server tries again');
 is(scalar(() = server_log() =~ /could not archive "$last" by/g), 1, 'which is said once');
 like(status(), qr/^warning .*, 2 files \(2048 kB\) to be archived, the first since .*, $last could not be archived just now; the server's log says why$/, 'status: it fails');
-like(($node->psql('postgres', q{SELECT nex_backup_archive_now('0.2 s')}))[2], qr/WAL file "[0-9A-F]{24}" was not archived within 00:00:00\.2/, 'and archive_now() fails');
+like(($node->psql('postgres', q{SELECT nex_backup_archive_now('0.2 s')}))[2], qr/WAL file "[0-9A-F]{24}" was not archived within 00:00:00\.2/, "and archive_now() fails, $_") for 'at first', 'again';
 utime time, time - 60 * 11, status_directory() . "/$last.ready" or die;
 like(status(), qr/^critical /, 'for more than ten minutes');
 my $next = (status_files('ready'))[1];

@@ -46,7 +46,7 @@ AS 'MODULE_PATHNAME', 'nex_backup_owner_entry'
 LANGUAGE C VOLATILE;
 
 -- The server removes the ".ready" of a file when it is archived; statistics could be those of a file that came before.  There
--- is one as soon as the segment is closed.
+-- is one as soon as the segment is closed.  Those before it may still wait, too.
 CREATE OR REPLACE FUNCTION nex_backup.archive_now(patience interval)
 RETURNS pg_lsn
 LANGUAGE plpgsql VOLATILE
@@ -66,8 +66,10 @@ BEGIN
 			HINT = CASE WHEN pg_is_in_recovery() THEN 'Call this function on the primary.' ELSE 'Set archive_mode to on.' END;
 	END IF;
 	lsn := pg_switch_wal();
-	segment := pg_walfile_name(lsn);
-	WHILE EXISTS (SELECT FROM pg_ls_archive_statusdir() f WHERE f.name = segment || '.ready') LOOP
+	-- Where two segments meet, PostgreSQL 17 means the second one.
+	segment := pg_walfile_name(lsn - 1);
+	WHILE EXISTS (SELECT FROM pg_ls_archive_statusdir() f
+		WHERE f.name ~ '^[0-9A-F]{24}[.]ready$' AND left(f.name, 24) COLLATE "C" <= segment COLLATE "C") LOOP
 		IF clock_timestamp() > until THEN
 			RAISE EXCEPTION 'WAL file "%" was not archived within %', segment, patience
 				USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'nex_backup_status() says why.';
