@@ -23,7 +23,7 @@ BEGIN
 		FROM (VALUES
 				('pg_monitor', '{nex_backup_status,nex_backup_restore_points,nex_backup_next_runs,
 					now,next_run,setting,is_preloaded,leader_state,scheduler_state,scheduler_status,alarm_state,
-					repository_state,gone_backups,archive_state,archive_text,copies_status,copies_to,late_copy,lock_text,owner_risk,
+					repository_state,gone_backups,archive_state,archive_text,copies_status,copies_to,job_repositories,lock_text,owner_risk,
 					age_text,count_text,encryption_text,in_use_text,is_file_set,owner_text,process_text,shown,
 					trimmed_location,valid_text}'::text[]),
 				('pg_read_server_files', '{nex_backup_sync,nex_backup_verify}'),

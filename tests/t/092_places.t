@@ -157,5 +157,24 @@ query('postgres', 'SET SESSION AUTHORIZATION reporter; ' . sprintf($report, $id,
 is(query('postgres', "SELECT count(*) FROM nex_backup.copies WHERE location = '/evil'"), 0, 'no copy of a repository that others vouch for');
 ok(!eval { query('postgres', 'SET SESSION AUTHORIZATION reporter; ' . join('; ', map { sprintf($report, 'mine', "/c$_") } 1 .. 101)); 1 }, 'nor without end');
 like($@, qr/100 copies of repository "mine" are recorded already/, 'says why');
+query('postgres', "DELETE FROM nex_backup.repositories WHERE id = 'mine'; INSERT INTO nex_backup.repositories (id, location) SELECT 'r' || i, '/r' || i FROM generate_series(1, 25) i;"
+	  . "INSERT INTO nex_backup.copies (repository, location, host) SELECT 'r' || i, '/c' || j, '' FROM generate_series(1, 25) i, generate_series(1, 40) j");
+ok(!eval { query('postgres', 'SET SESSION AUTHORIZATION reporter; ' . sprintf($report, 'more', '/c1')); 1 }, 'of all that nobody has vouched for, neither');
+is(query('postgres', q(SELECT count(*) FILTER (WHERE name ~ '^copy in'), string_agg(detail, '') FILTER (WHERE name = 'other copies') FROM nex_backup_status())),
+	'101|900 more of repositories that nobody has vouched for; see nex_backup.copies', 'the status shows the latest of these');
+
+# A copy of another repository in a place that is called so is no copy of this one.
+query('postgres', "DELETE FROM nex_backup.repositories WHERE id ~ '^r[0-9]'; SELECT nex_backup_schedule('away', '* * * * *', kind => 'copy', repository => '$place', options => '{\"to\": \"offsite\"}')");
+like(status_of('copy of job away'), qr/^warning\|nothing was copied to "offsite" yet/, 'a job that has copied nothing');
+query('postgres', "SELECT nex_backup.record('copy', jsonb_build_object('repository', jsonb_build_object('id', '$_->[0]', 'location', '$_->[1]', 'host', nex_backup.host_name()), 'state', 'succeeded',"
+	  . "'started', now(), 'to', jsonb_build_object('name', 'offsite', 'location', '/off', 'newest', '20260101T000000Z')))"),
+	is(status_of('copy of job away') =~ /nothing was copied/ ? 1 : 0, $_->[2], "a copy of repository $_->[0]")
+  for [ 'foreign', '/foreign', 1 ], [ $id, $place, 0 ];
+# Another host has a repository at the same path.
+query('postgres', "INSERT INTO nex_backup.repositories (id, location, host, vouched) VALUES ('twin', '$place', 'other', true); DELETE FROM nex_backup.copies WHERE location = '/off';"
+	  . "INSERT INTO nex_backup.copies (repository, location, host, name) VALUES ('twin', '/off', '', 'offsite')");
+unlike(status_of('copy of job away'), qr/nothing was copied/, 'either may be meant');
+query('postgres', "INSERT INTO nex_backup.runs (kind, job, location, repository, state, started, finished) VALUES ('copy', 'away', '$place', '$id', 'failed', now(), now())");
+like(status_of('copy of job away'), qr/^warning\|nothing was copied to "offsite" yet/, 'until the job has run');
 
 done_testing();

@@ -49,9 +49,11 @@ BEGIN
 	-- Ids have the time of the host that made the backup.
 	made := left($6, 16)::timestamptz;
 	PERFORM nex_backup.check_times(made);
-	IF NOT $7 AND (SELECT count(*) FROM nex_backup.copies c WHERE c.repository = $1) >= 100
+	-- A role can name many repositories.
+	IF NOT $7 AND ((SELECT count(*) FROM nex_backup.copies c WHERE c.repository = $1) >= 100
+			OR (SELECT count(*) FROM nex_backup.copies c JOIN nex_backup.repositories r ON r.id = c.repository WHERE NOT r.vouched) >= 1000)
 		AND NOT EXISTS (SELECT FROM nex_backup.copies c WHERE c.repository = $1 AND c.location = place AND c.host = machine) THEN
-		RAISE EXCEPTION '100 copies of repository "%" are recorded already', $1
+		RAISE EXCEPTION '100 copies of repository "%" are recorded already, or 1000 of all that nobody has vouched for', $1
 			USING ERRCODE = 'configuration_limit_exceeded',
 				HINT = 'Delete those that are not used any more from nex_backup.copies.';
 	END IF;
@@ -116,41 +118,67 @@ AS $$
 	SELECT coalesce($1 ->> 'to' = $2.name OR nex_backup.trimmed_location($1 ->> 'to') = $2.location, false)
 $$;
 
--- The oldest backup that a job should have copied by now: its schedule came twice since the backup, and there was no copy.
--- NULL if there is none.
-CREATE OR REPLACE FUNCTION nex_backup.late_copy(copy nex_backup.copies)
-RETURNS timestamptz
+-- The repository that a job works on, which its last run knew.  If none has run yet, those at its place, which may be on
+-- several hosts.
+CREATE OR REPLACE FUNCTION nex_backup.job_repositories(job nex_backup.jobs)
+RETURNS SETOF text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT min(o.oldest)
-	FROM nex_backup.jobs j, LATERAL (SELECT min(b.finished) AS oldest
-		FROM nex_backup.backups b, LATERAL (SELECT nullif(j.options ->> 'server', 'main') || '@' AS label) s
-		WHERE b.repository = $1.repository AND b.gone IS NULL AND b.verified_ok IS DISTINCT FROM false
-			AND b.finished > coalesce($1.copied, '-infinity')
-			AND (j.database IS NULL OR b.database = concat(s.label, j.database))
-			AND (s.label IS NULL OR starts_with(b.database, s.label))
-			AND b.kind = coalesce(j.options ->> 'kind', b.kind)) o
-	WHERE j.kind = 'copy' AND j.enabled AND nex_backup.copies_to(j.options, $1)
-		AND nex_backup.next_run(j.schedule, j.timezone, nex_backup.next_run(j.schedule, j.timezone, o.oldest)) < nex_backup.now()
+	WITH last AS MATERIALIZED (
+		SELECT r.repository FROM nex_backup.runs r
+		WHERE r.job = $1.name AND r.repository IS NOT NULL AND r.location IS NOT DISTINCT FROM $1.repository ORDER BY r.id DESC LIMIT 1
+	)
+	SELECT l.repository FROM last l
+	UNION ALL
+	SELECT r.id FROM nex_backup.repositories r
+	WHERE NOT EXISTS (SELECT FROM last) AND r.location = nex_backup.trimmed_location($1.repository)
+		AND (r.vouched OR NOT EXISTS (SELECT FROM nex_backup.repositories v WHERE v.location = r.location AND v.vouched))
 $$;
 
--- Rows of the status: how many copies there are and how old what is off-site is, and each of them.
+-- Rows of the status: how many copies there are and how old what is off-site is, and each of them.  A copy is late if its job
+-- has come twice since a backup, and there was no copy.  Of repositories that nobody has vouched for, anybody who may report
+-- can enter many; the latest are shown.
 CREATE OR REPLACE FUNCTION nex_backup.copies_status(OUT key text, OUT name text, OUT status text, OUT detail text)
 RETURNS SETOF record
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	WITH known AS MATERIALIZED (
-		SELECT c.*, r.location AS original, nex_backup.late_copy(c) AS late, c.host <> coalesce(r.host, '') AS off_site,
-			nex_backup.in_use_text(c.in_use_since) AS in_use
+	WITH jobs AS MATERIALIZED (
+		SELECT j.name, j.suspended, j.schedule, j.timezone, j.database, j.options, nullif(j.options ->> 'server', 'main') || '@' AS label,
+			o.repository
+		FROM nex_backup.jobs j LEFT JOIN LATERAL nex_backup.job_repositories(j) o (repository) ON true
+		WHERE j.kind = 'copy' AND j.enabled
+	),
+	due AS MATERIALIZED (
+		SELECT j.name AS job, b.repository, b.finished
+		FROM jobs j JOIN nex_backup.backups b ON b.repository = j.repository
+		WHERE b.gone IS NULL AND b.verified_ok IS DISTINCT FROM false AND (j.database IS NULL OR b.database = concat(j.label, j.database))
+			AND (j.label IS NULL OR starts_with(b.database, j.label)) AND b.kind = coalesce(j.options ->> 'kind', b.kind)
+	),
+	late AS MATERIALIZED (
+		SELECT c.repository, c.location, c.host, min(o.oldest) AS late
+		FROM jobs j JOIN nex_backup.copies c ON c.repository = j.repository AND nex_backup.copies_to(j.options, c),
+			LATERAL (SELECT min(d.finished) AS oldest FROM due d
+				WHERE d.job = j.name AND d.repository = j.repository AND d.finished > coalesce(c.copied, '-infinity')) o
+		WHERE nex_backup.next_run(j.schedule, j.timezone, nex_backup.next_run(j.schedule, j.timezone, o.oldest)) < nex_backup.now()
+		GROUP BY c.repository, c.location, c.host
+	),
+	known AS MATERIALIZED (
+		SELECT c.*, r.location AS original, l.late, c.host <> coalesce(r.host, '') AS off_site,
+			nex_backup.in_use_text(c.in_use_since) AS in_use,
+			CASE WHEN NOT r.vouched THEN row_number() OVER (PARTITION BY r.vouched ORDER BY c.last_seen DESC) END AS place
 		FROM nex_backup.copies c JOIN nex_backup.repositories r ON r.id = c.repository
+			LEFT JOIN late l ON l.repository = c.repository AND l.location = c.location AND l.host = c.host
+	),
+	shown AS (
+		SELECT * FROM known k WHERE k.place IS NULL OR k.place <= 100
 	)
 	SELECT d.original || ' copies', 'copies', 'ok',
 		concat_ws(', ', CASE count(*) WHEN 1 THEN '1 copy' ELSE format('%s copies', count(*)) END || ' of ' || d.original,
 			CASE WHEN bool_or(d.off_site AND d.newest IS NOT NULL) THEN 'the newest backup off-site is of ' || nex_backup.age_text(max(d.newest_at) FILTER (WHERE d.off_site))
 				ELSE 'none on another host or in a bucket' END)
-	FROM known d GROUP BY d.repository, d.original
+	FROM shown d GROUP BY d.repository, d.original
 	UNION ALL
 	SELECT d.original || ' copy ' || d.location, 'copy in ' || d.location,
 		CASE WHEN d.bad <> '{}' THEN 'critical' WHEN d.late IS NOT NULL OR d.in_use IS NOT NULL THEN 'warning' ELSE 'ok' END,
@@ -161,9 +189,13 @@ AS $$
 			d.bad[1] || CASE cardinality(d.bad) WHEN 1 THEN ' IS DAMAGED there'
 				ELSE format(' and %s ARE DAMAGED there', nex_backup.count_text(cardinality(d.bad) - 1, 'other backup')) END,
 			CASE WHEN d.verified IS NULL THEN 'never verified there' ELSE 'verified ' || nex_backup.age_text(d.verified) END)
-	FROM known d
+	FROM shown d
+	UNION ALL
+	SELECT 'zz', 'other copies', 'ok', format('%s more of repositories that nobody has vouched for; see nex_backup.copies', count(*))
+	FROM known k WHERE k.place > 100 HAVING count(*) > 0
 	UNION ALL
 	SELECT ' ' || j.name, format('copy of job %s', j.name), 'warning', format('nothing was copied to "%s" yet', j.options ->> 'to')
-	FROM nex_backup.jobs j
-	WHERE j.kind = 'copy' AND j.enabled AND j.suspended IS NULL AND NOT EXISTS (SELECT FROM nex_backup.copies c WHERE nex_backup.copies_to(j.options, c))
+	FROM jobs j LEFT JOIN nex_backup.copies c ON c.repository = j.repository AND nex_backup.copies_to(j.options, c)
+	WHERE j.suspended IS NULL
+	GROUP BY j.name, j.options HAVING count(c.repository) = 0
 $$;
