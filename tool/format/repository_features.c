@@ -53,7 +53,8 @@ features_read(const json_t *root, unsigned *features)
 	return true;
 }
 
-void
+/* Append the format, without a comma behind it. */
+static void
 features_write(unsigned features, Buffer *json)
 {
 	const char *comma = "";
@@ -73,4 +74,14 @@ features_write(unsigned features, Buffer *json)
 		comma = ", ";
 	}
 	buffer_append_char(json, ']');
+}
+
+void
+header_write(unsigned features, const char *id, const char *created, const char *recover_digest,
+			 Buffer *json)
+{
+	buffer_append_string(json, "{\n");
+	features_write(features, json);
+	buffer_printf(json, ",\n\"id\": \"%s\",\n\"created\": \"%s\",\n\"recover_sha256\": \"%s\"", id,
+				  created, recover_digest);
 }

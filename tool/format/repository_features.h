@@ -24,7 +24,11 @@
 /* Take the format of nex_backup.json and what belongs to it; false if it is not known. */
 extern bool features_read(const json_t *root, unsigned *features);
 
-/* Append the same, without a comma behind it. */
-extern void features_write(unsigned features, Buffer *json);
+/*
+ * The beginning of nex_backup.json, which is all of that of a plain repository:
+ * its keys and the seal follow.
+ */
+extern void header_write(unsigned features, const char *id, const char *created,
+						 const char *recover_digest, Buffer *json);
 
 #endif /* NEX_REPOSITORY_FEATURES_H */

@@ -97,10 +97,8 @@ write_header(Repository *repository, const char *hint, bool *lasting)
 	if (result.code != STORE_OK)
 		return write_failed(repository, RECOVER_FILE, &result);
 	buffer_init(&json);
-	buffer_append_string(&json, "{\n");
-	features_write(repository->features, &json);
-	buffer_printf(&json, ",\n\"id\": \"%s\",\n\"created\": \"%s\",\n\"recover_sha256\": \"%s\"",
-				  repository->id, repository->created, repository->recover_digest);
+	header_write(repository->features, repository->id, repository->created,
+				 repository->recover_digest, &json);
 	if ((encryption != NULL && !encryption_write(repository, &json)) || !seal_append(&json))
 		result = store_failure(STORE_FAILED, NULL, "OpenSSL refuses");
 	else

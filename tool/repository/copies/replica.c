@@ -27,8 +27,10 @@
 #include "log.h"
 #include "lost_header.h"
 #include "memory.h"
+#include "recover_text.h"
 #include "repository_features.h"
 #include "seal.h"
+#include "seal_append.h"
 #include "storage_open.h"
 
 #define MAX_HEADER_BYTES (1024 * 1024)
@@ -47,6 +49,26 @@ header_free(Header *header)
 	buffer_free(&header->recover);
 }
 
+/*
+ * Of a plain repository nobody vouches for a text that people follow by hand: it
+ * gets that of this program, and a nex_backup.json that says so.
+ */
+static bool
+make_header(const Repository *from, Header *header)
+{
+	char *text = recover_text(CIPHER_NONE);
+	DigestHex digest;
+	bool good;
+
+	buffer_append_string(&header->recover, text);
+	free(text);
+	good = digest_buffer(header->recover.data, header->recover.length, digest);
+	if (good)
+		header_write(from->features, from->id, from->created, digest, &header->json);
+	return (good && seal_append(&header->json)) ||
+		   report_error(EXIT_FAILED, NULL, NULL, "OpenSSL gives no digest");
+}
+
 /* Take both from the repository, which is open: its nex_backup.json was checked. */
 static bool
 read_header(const Repository *from, Header *header)
@@ -56,6 +78,8 @@ read_header(const Repository *from, Header *header)
 
 	buffer_init(&header->json);
 	buffer_init(&header->recover);
+	if (from->encryption == NULL)
+		return make_header(from, header);
 	result = storage_read(from->storage, FRAME_FILE, MAX_HEADER_BYTES, &header->json);
 	if (result.code != STORE_OK)
 		return report_error(EXIT_FAILED, NULL, result.hint, "could not read file \"%s/%s\": %s",
