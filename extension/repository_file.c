@@ -117,9 +117,9 @@ check_repository_file(const char *repository, const char *file)
 			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 			 errmsg("repository \"%s\" is not a directory, and the server reads directories only",
 					repository),
-			 errhint("Use \"nex_backup verify\" or \"nex_backup list\", which read it and record "
-					 "what they find, "
-					 "or nex_backup_run(), which runs them.")));
+			 errhint("Its backups are recorded when they are made, and not from there. Use "
+					 "\"nex_backup verify\", which records its result for those, or "
+					 "nex_backup_run(), which runs it.")));
 	if (!is_absolute_path(repository))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("repository \"%s\" is not an absolute path", repository),

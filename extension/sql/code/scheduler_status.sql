@@ -134,7 +134,7 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT 3, '', 'backup', 'critical',
-		format('no backup is recorded; run "nex_backup backup", or, if there are backups, nex_backup_sync(%s), which reads them',
+		format('no backup is recorded; run "nex_backup backup", or, if there are backups in a directory, nex_backup_sync(%s), which reads them',
 			coalesce((SELECT quote_literal(min(k.location))
 				FROM (SELECT j.repository FROM nex_backup.jobs j
 					UNION ALL SELECT r.location FROM nex_backup.repositories r) k (location)
