@@ -138,10 +138,16 @@ tool_ok([ 'copy', '--from', $place, '--to', $repo, @catalogue ], 'back');
 is(query('postgres', "SELECT count(*) FROM nex_backup.copies WHERE location = '$repo'"), 0, 'the repository is no copy');
 is((split /\|/, original())[0], $repo, 'and is where it was');
 
-# When it is gone, a copy takes its place.
+# When it is gone, a copy takes its place, with what is known of it.
+tool_ok([ 'verify', '--repo', $repo, @catalogue ], 'the repository is good');
+query('postgres', "UPDATE nex_backup.copies SET verified = now(), bad = ARRAY['shop/$second'], bad_inside = ARRAY['shop/$second'], in_use_since = now() WHERE location = '$place'");
 rename($repo, "$parent/gone") or die $!;
 my $fourth = back_up($place);
 is((split /\|/, original())[0], $place, 'the next backup is the repository');
+is(query('postgres', "SELECT string_agg(concat_ws('|', id, verified_ok, verified_inside), ' ' ORDER BY id) FROM nex_backup.backups WHERE id IN ('$first', '$second', '$fourth')"),
+	"$first $second|f|t $fourth", 'a backup is as good as it was there');
+like(status_of('verify of shop'), qr/^critical\|$second IS DAMAGED/, 'which the status says');
+is(query('postgres', "SELECT in_use_since IS NOT NULL FROM nex_backup.repositories WHERE location = '$place'"), 't', 'and what else is known of that place');
 is(query('postgres', "SELECT location FROM nex_backup.copies"), $other, 'and no copy any more');
 tool_ok([ 'verify', '--repo', $place, 'shop', @catalogue ], 'verified');
 like(status_of('verify of shop'), qr/^ok/, 'and recorded');

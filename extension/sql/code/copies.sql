@@ -109,6 +109,27 @@ AS $$
 		AND c.bad <> '{}'
 $$;
 
+-- A copy becomes the repository, if it is one.  What verifications have found is of one place: what they found in the copy
+-- counts now, and where nothing bad is known there, nothing is known.
+CREATE OR REPLACE FUNCTION nex_backup.promote_copy(repository text, location text, host text)
+RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH copy AS (
+		DELETE FROM nex_backup.copies c
+		WHERE c.repository = $1 AND c.location = nex_backup.trimmed_location($2) AND c.host = nex_backup.copy_host($2, $3)
+		RETURNING c.bad, c.bad_inside, c.verified, c.in_use_since
+	), place AS (
+		UPDATE nex_backup.repositories r SET in_use_since = c.in_use_since FROM copy c WHERE r.id = $1
+	)
+	UPDATE nex_backup.backups b
+	SET (verified, verified_ok, verified_inside) = (SELECT c.verified, false, n.name = ANY (c.bad_inside)
+		FROM nex_backup.backup_text(b.database, b.id) n (name) WHERE n.name = ANY (c.bad))
+	FROM copy c
+	WHERE b.repository = $1
+$$;
+
 -- Is this where a job copies to?
 CREATE OR REPLACE FUNCTION nex_backup.copies_to(options jsonb, copy nex_backup.copies)
 RETURNS bool

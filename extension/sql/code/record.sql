@@ -388,9 +388,7 @@ BEGIN
 		END IF;
 	ELSIF event = 'backup' AND state = 'succeeded' AND mine THEN
 		-- What was a copy has become the repository.
-		DELETE FROM nex_backup.copies c
-		WHERE c.repository = me.repository AND c.location = nex_backup.trimmed_location(me.location)
-			AND c.host = nex_backup.copy_host(me.location, me.host);
+		PERFORM nex_backup.promote_copy(repository, location, host);
 	END IF;
 	IF event = 'expire' AND mine AND payload ? 'in_use_since' THEN
 		PERFORM nex_backup.note_in_use(repository, CASE WHEN of_copy THEN location END, host, (payload ->> 'in_use_since')::timestamptz);

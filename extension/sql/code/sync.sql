@@ -157,8 +157,7 @@ BEGIN
 				HINT = 'It takes the place of the repository when that is not there any more and the row of the copy is deleted from nex_backup.copies.';
 	END IF;
 	PERFORM nex_backup.record_repository(repository_id, location, nex_backup.host_name());
-	DELETE FROM nex_backup.copies c WHERE c.repository = me.repository_id AND c.location = me.location
-		AND c.host = nex_backup.copy_host(me.location, nex_backup.host_name());
+	PERFORM nex_backup.promote_copy(repository_id, location, nex_backup.host_name());
 	PERFORM nex_backup.note_encryption(repository_id, nex_backup.frame_encryption(location));
 	UPDATE nex_backup.repositories r SET mark = f.mark
 	FROM nex_backup.file_mark(me.location, 'nex_backup.json') f
