@@ -146,7 +146,6 @@ my $fourth = back_up($place);
 is((split /\|/, original())[0], $place, 'the next backup is the repository');
 is(query('postgres', "SELECT string_agg(concat_ws('|', id, verified_ok, verified_inside), ' ' ORDER BY id) FROM nex_backup.backups WHERE id IN ('$first', '$second', '$fourth')"),
 	"$first $second|f|t $fourth", 'a backup is as good as it was there');
-like(status_of('verify of shop'), qr/^critical\|$second IS DAMAGED/, 'which the status says');
 is(query('postgres', "SELECT in_use_since IS NOT NULL FROM nex_backup.repositories WHERE location = '$place'"), 't', 'and what else is known of that place');
 is(query('postgres', "SELECT location FROM nex_backup.copies"), $other, 'and no copy any more');
 tool_ok([ 'verify', '--repo', $place, 'shop', @catalogue ], 'verified');
@@ -167,7 +166,11 @@ query('postgres', "DELETE FROM nex_backup.repositories WHERE id = 'mine'; INSERT
 	  . "INSERT INTO nex_backup.copies (repository, location, host) SELECT 'r' || i, '/c' || j, '' FROM generate_series(1, 25) i, generate_series(1, 40) j");
 ok(!eval { query('postgres', 'SET SESSION AUTHORIZATION reporter; ' . sprintf($report, 'more', '/c1')); 1 }, 'of all that nobody has vouched for, neither');
 is(query('postgres', q(SELECT count(*) FILTER (WHERE name ~ '^copy in'), string_agg(detail, '') FILTER (WHERE name = 'other copies') FROM nex_backup_status())),
-	'101|900 more of repositories that nobody has vouched for; see nex_backup.copies', 'the status shows the latest of these');
+	'101|900 more of repositories that nobody has vouched for, see nex_backup.copies', 'the status shows the latest of these');
+query('postgres', "UPDATE nex_backup.copies SET bad = ARRAY['a/b'], last_seen = '-infinity' WHERE repository = 'r1' AND location = '/c1'");
+is(query('postgres', q(SELECT count(*) FROM nex_backup_status() WHERE name = 'copy in /c1' AND status = 'critical')), 1, 'and those that are damaged');
+query('postgres', "UPDATE nex_backup.copies SET bad = ARRAY['a/b'] WHERE repository ~ '^r[0-9]'");
+like(status_of('other copies'), qr/^critical\|900 more .*, 900 OF THEM DAMAGED/, 'or says how many more');
 
 # A copy of another repository in a place that is called so is no copy of this one.
 query('postgres', "DELETE FROM nex_backup.repositories WHERE id ~ '^r[0-9]'; SELECT nex_backup_schedule('away', '* * * * *', kind => 'copy', repository => '$place', options => '{\"to\": \"offsite\"}')");

@@ -159,7 +159,7 @@ $$;
 
 -- Rows of the status: how many copies there are and how old what is off-site is, and each of them.  A copy is late if its job
 -- has come twice since a backup, and there was no copy.  Of repositories that nobody has vouched for, anybody who may report
--- can enter many; the latest are shown.
+-- can enter many; those that are bad, and the latest, are shown.
 CREATE OR REPLACE FUNCTION nex_backup.copies_status(OUT key text, OUT name text, OUT status text, OUT detail text)
 RETURNS SETOF record
 LANGUAGE sql STABLE
@@ -188,7 +188,8 @@ AS $$
 	known AS MATERIALIZED (
 		SELECT c.*, r.location AS original, l.late, c.host <> coalesce(r.host, '') AS off_site,
 			nex_backup.in_use_text(c.in_use_since) AS in_use,
-			CASE WHEN NOT r.vouched THEN row_number() OVER (PARTITION BY r.vouched ORDER BY c.last_seen DESC) END AS place
+			CASE WHEN NOT r.vouched THEN row_number() OVER (PARTITION BY r.vouched
+				ORDER BY c.bad <> '{}' DESC, l.late IS NOT NULL OR nex_backup.in_use_text(c.in_use_since) IS NOT NULL DESC, c.last_seen DESC) END AS place
 		FROM nex_backup.copies c JOIN nex_backup.repositories r ON r.id = c.repository
 			LEFT JOIN late l ON l.repository = c.repository AND l.location = c.location AND l.host = c.host
 	),
@@ -212,7 +213,10 @@ AS $$
 			CASE WHEN d.verified IS NULL THEN 'never verified there' ELSE 'verified ' || nex_backup.age_text(d.verified) END)
 	FROM shown d
 	UNION ALL
-	SELECT 'zz', 'other copies', 'ok', format('%s more of repositories that nobody has vouched for; see nex_backup.copies', count(*))
+	SELECT 'zz', 'other copies', CASE WHEN bool_or(k.bad <> '{}') THEN 'critical'
+			WHEN bool_or(k.late IS NOT NULL OR k.in_use IS NOT NULL) THEN 'warning' ELSE 'ok' END,
+		concat_ws(', ', format('%s more of repositories that nobody has vouched for', count(*)),
+			nullif(count(*) FILTER (WHERE k.bad <> '{}'), 0) || ' OF THEM DAMAGED', 'see nex_backup.copies')
 	FROM known k WHERE k.place > 100 HAVING count(*) > 0
 	UNION ALL
 	SELECT ' ' || j.name, format('copy of job %s', j.name), 'warning', format('nothing was copied to "%s" yet', j.options ->> 'to')
