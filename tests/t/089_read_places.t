@@ -26,14 +26,16 @@ sub back_up
 	return latest_id($where, 'shop');
 }
 
-# A restore from these places, and what it says.
+my $name = 'shop';
+
+# A restore of that from these places, and what it says.
 sub restored
 {
-	my ($name, @places) = @_;
-	my ($code, $out, $err) = tool('restore', @places, 'shop', '--to', 'back', @none);
+	my ($test, @places) = @_;
+	my ($code, $out, $err) = tool('restore', @places, $name, '--to', 'back', @none);
 
-	is($code, 0, "$name: restored") or diag($err);
-	same_database('shop', 'back', $name);
+	is($code, 0, "$test: restored") or diag($err);
+	same_database('shop', 'back', $test);
 	query('postgres', 'DROP DATABASE back');
 	return $err;
 }
@@ -107,10 +109,19 @@ $mend->();
 
 # A place that is not there, or is another one.
 rename($repo, "$scratch/away") or die $!;
+tool_fails([ 'restore', @both, 'shop', '--to', 'back', @none ], 1, qr/not all backups are known, as "\Q$repo\E" could not be looked at.*DB\/ID/s, 'the latest one is not known then');
+$name = "shop/$second";
 like(restored('the first is away', @both), qr/there is no repository in "\Q$repo\E".*reading from the places that could be opened, "\Q$copy\E" first/s, 'is said');
 tool_fails([ 'verify', @both, @none ], 1, qr/there is no repository in/, 'a verification must see all');
 tool_fails([ 'restore', '--repo', $repo, '--repo', "$scratch/nowhere", 'shop', '--to', 'back', @none ], 1, qr/there is no repository in "\Q$repo\E"/, 'none is there');
 rename("$scratch/away", $repo) or die $!;
+rename("$repo/backups", "$repo/moved") or die $!;
+mkdir "$repo/backups" or die $!;
+tool_fails([ 'restore', @both, 'shop', '--to', 'back', @none ], 1, qr/not all backups are known, as "\Q$repo\E"/, 'nor if a disk is not mounted');
+restored('but that one can be restored', @both);
+rmdir "$repo/backups" or die $!;
+rename("$repo/moved", "$repo/backups") or die $!;
+$name = 'shop';
 my $stranger = new_repository();
 tool_fails([ 'restore', '--repo', $repo, '--repo', $stranger, 'shop', '--to', 'back', @none ], 1, qr/"\Q$stranger\E" is another repository than "\Q$repo\E"/, 'another repository');
 tool_fails([ 'backup', @both, '-d', 'shop', @none ], 2, qr/"--repo" was given twice/, 'only for reading');

@@ -21,6 +21,7 @@ typedef struct NameList
 	BackupName *names;
 	int count;
 	bool all;              /* what cannot be looked at is named, and the rest goes on */
+	bool some;             /* … also if it is one of several places */
 	Owner owner;           /* that is being looked at */
 	const char *directory; /* that is being read */
 	Repository *repository;
@@ -264,9 +265,44 @@ drop_doubles(NameList *list)
 	list->count = kept;
 }
 
+static bool
+note_any(const char *name, void *argument)
+{
+	(void) name;
+	*(bool *) argument = true;
+	return false;
+}
+
+/* An empty directory is where a disk belongs that is not mounted: the first backup makes it. */
+static bool
+holds_nothing(Repository *place, const char *server)
+{
+	char *path = server_path(server, "backups");
+	bool any = false;
+	StoreResult result = place->storage->list(place->storage, path, note_any, &any);
+
+	free(path);
+	return result.code == STORE_OK && !any;
+}
+
+/*
+ * What is the latest backup, only all places together can say; an older one must not be taken
+ * for it, because the place that has it is away.
+ */
+static bool
+report_unseen(const char *location)
+{
+	return report_error(
+		EXIT_FAILED, NULL,
+		"Name the backup: DB/ID; \"nex_backup list\" shows those of each place.  Or "
+		"leave out the place.",
+		"not all backups are known, as \"%s\" could not be looked at", location);
+}
+
 /*
  * Look through all places of the repository, and sort what was found.  If one of several cannot be
- * listed, that is a warning.  After an error, which was reported, there is nothing to be freed.
+ * looked at, that is an error, unless a part will do (`list->some`).  After an error, which was
+ * reported, there is nothing to be freed.
  */
 static bool
 find_backups(Repository *repository, NameList *list, void (*visit)(NameList *list),
@@ -279,9 +315,17 @@ find_backups(Repository *repository, NameList *list, void (*visit)(NameList *lis
 	list->all |= repository_has_others(repository);
 	for (n = 0; (list->repository = repository_place(repository, 0, n)) != NULL; n++)
 	{
-		if (place_is_asked(list->repository))
+		Repository *place = list->repository;
+
+		if (place_is_asked(place))
 			visit(list);
+		if (!list->some && repository_has_others(repository) &&
+			(!place_is_asked(place) || place->unclear.unknown > 0 ||
+			 holds_nothing(place, repository->server)))
+			list->failed = !report_unseen(place->storage->location);
 	}
+	if (!list->some && repository->left_out != NULL)
+		list->failed = !report_unseen(repository->left_out);
 	if (list->failed)
 	{
 		free(list->names);
@@ -340,7 +384,7 @@ repository_list(Repository *repository, const Owner *owner, BackupName **names, 
 bool
 repository_list_readable(Repository *repository, const Owner *owner, BackupName **names, int *count)
 {
-	NameList list = {.all = true, .owner = *owner};
+	NameList list = {.all = true, .some = true, .owner = *owner};
 
 	return find_backups(repository, &list, visit_one_owner, names, count);
 }

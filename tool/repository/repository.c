@@ -299,6 +299,7 @@ repository_close(Repository *repository)
 	unclear_free(repository);
 	free(repository->id);
 	free(repository->created);
+	free(repository->left_out);
 	free(repository);
 }
 

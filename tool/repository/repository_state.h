@@ -64,6 +64,7 @@ typedef struct Repository
 	bool damaged_elsewhere;   /* the same: it is damaged in a place that was asked before */
 	OtherPlaces *others;      /* where it is read from, too (other_places.h); NULL: nowhere */
 	bool only_looks;          /* each request counts (repository_only_look()) */
+	char *left_out;           /* one of several places that could not be opened; NULL: none */
 	bool one_of_several;      /* a place among others */
 	_Atomic bool given_up;    /* … which could not be reached, so that the others are asked */
 } Repository;

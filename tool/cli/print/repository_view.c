@@ -66,7 +66,7 @@ add_place(Repository *repository, Repository *other)
 /* Open each place; the first that can be opened takes the others.  False (reported): they differ.
  */
 static bool
-open_each(const Place *places, int count, Repository **repository)
+open_each(const Place *places, int count, Repository **repository, const char **left_out)
 {
 	bool good = true;
 	int i;
@@ -77,6 +77,8 @@ open_each(const Place *places, int count, Repository **repository)
 
 		storage_use(places[i].storage);
 		opened = repository_open(places[i].location);
+		if (opened == NULL && *left_out == NULL)
+			*left_out = places[i].location;
 		if (*repository == NULL)
 			*repository = opened;
 		else if (opened != NULL)
@@ -94,6 +96,7 @@ open_repository_places(const Settings *settings, bool all)
 	int count = others->count + 1;
 	Place *places = xcalloc((size_t) count, sizeof(Place));
 	Repository *repository = NULL;
+	const char *left_out = NULL;
 	bool good;
 	int i;
 
@@ -104,8 +107,8 @@ open_repository_places(const Settings *settings, bool all)
 		repository = open_repository(settings);
 	else
 	{
-		good =
-			place_options_meant(settings, places, count) && open_each(places, count, &repository);
+		good = place_options_meant(settings, places, count) &&
+			   open_each(places, count, &repository, &left_out);
 		if (!good)
 		{
 			repository_close(repository);
@@ -117,8 +120,9 @@ open_repository_places(const Settings *settings, bool all)
 		return repository;
 	repository_use_server(repository, settings->general->server,
 						  settings->general->server_is_given);
-	if (repository_place(repository, 0, count - 1) == NULL)
+	if (left_out != NULL)
 	{
+		repository->left_out = xstrdup(left_out);
 		log_warning("reading from the places that could be opened, \"%s\" first",
 					repository->storage->location);
 		if (!all)
