@@ -279,6 +279,15 @@ for my $lost (
 	File::Path::remove_tree($copy);
 }
 
+# Directories whose first file is on its way have lost nothing.
+{
+	my $copy = spoiled('r-begun', sub { $first_only->(@_); unlink glob("$_[0]$directory/*"), glob("$_[0]/wal/*/history/*.backup-*"); write_bytes("$_[0]$directory/$middle-x.zst.1-2-3.tmp", 'x') });
+	get_ends($copy, $middle, 'a segment whose directory has a file that is being written');
+	mkdir("$copy$timeline/00000001") or die;
+	get_ends($copy, '000000010000000100000000', 'the first segment of a new directory');
+	File::Path::remove_tree($copy);
+}
+
 # A base backup began there, so there was something.
 {
 	my ($label) = map { m{/([0-9A-F]{24})\.[0-9A-F]{8}\.backup-} ? $1 : () } all_files("$repo/wal");

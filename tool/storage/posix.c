@@ -379,6 +379,32 @@ write_in(Storage *storage, int parent, const char *name, const void *content, ui
 	return result;
 }
 
+/* A put that failed leaves no directory that it has made: an empty one looks as if it had lost its
+ * files. */
+static void
+remove_empty_parents(Storage *storage, const char *path)
+{
+	char directory[POSIX_PATH_SIZE];
+	const char *name;
+	int parent;
+	int error = posix_parent_of(path, directory);
+
+	while (error == 0 && strchr(directory, '/') != NULL)
+	{
+		char above[POSIX_PATH_SIZE];
+
+		parent = posix_open_parent(storage, directory, TO_CHANGE, &name);
+		if (parent < 0)
+			return;
+		error = unlinkat(parent, name, AT_REMOVEDIR) != 0 ? errno : 0;
+		close(parent);
+		if (error == 0)
+			error = posix_parent_of(directory, above);
+		if (error == 0)
+			memcpy(directory, above, sizeof(directory));
+	}
+}
+
 static StoreResult
 posix_put(Storage *storage, const char *path, const void *content, uint64_t length,
 		  const PutOptions *options)
@@ -399,6 +425,8 @@ posix_put(Storage *storage, const char *path, const void *content, uint64_t leng
 		result = write_in(storage, parent, name, content, length, options);
 		close(parent);
 	}
+	if (result.code != STORE_OK && result.code != STORE_EXISTS)
+		remove_empty_parents(storage, path);
 	if (result.code != STORE_OK || options->later || options->name_later)
 		return result;
 	result = posix_sync_result(posix_sync_parents(storage, path));

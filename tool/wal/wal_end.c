@@ -14,11 +14,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "log.h"
 #include "memory.h"
 #include "wal_history.h"
 #include "wal_pack.h"
+
+#define LOOK_AGAIN_SECONDS 1
 
 /* What is asked, and what comes after it. */
 typedef struct Look
@@ -102,8 +105,8 @@ list_numbers(const WalSystem *system, const char *directory, Numbers *numbers)
 }
 
 /*
- * A directory in which nothing was ever stored is not made, so one in which nothing lies has
- * lost it, as a disk that is not mounted has.
+ * A directory is made with its first file, so one in which nothing lies has lost it, as a disk
+ * that is not mounted has.  Between the two there is a moment, in which it is looked at again.
  */
 static bool
 report_nothing_in(const WalSystem *system, const char *directory)
@@ -172,9 +175,16 @@ nothing_later_in(Look *look, uint32_t log)
 	const WalName *name = look->name;
 	char *directory = xasprintf("%08" PRIX32 "/%08" PRIX32, name->timeline, log);
 	WalListing listing = {0};
+	bool begins = log == name->log && name->segment == 0;
 	bool good = list_understood(look->system, directory, &listing);
 	size_t i;
 
+	if (good && listing.count == 0 && !listing.unfinished && !begins)
+	{
+		sleep(LOOK_AGAIN_SECONDS);
+		wal_listing_free(&listing);
+		good = list_understood(look->system, directory, &listing);
+	}
 	for (i = 0; good && i < listing.count; i++)
 	{
 		const WalName *other = &listing.files[i].name;
@@ -184,7 +194,8 @@ nothing_later_in(Look *look, uint32_t log)
 		if (order > 0 || (order == 0 && other->kind == WAL_SEGMENT))
 			good = found_later(look, other->text);
 	}
-	if (good && listing.count == 0)
+	/* Nothing was lost of what its first segment begins. */
+	if (good && listing.count == 0 && !listing.unfinished && !begins)
 		good = report_nothing_in(look->system, directory);
 	wal_listing_free(&listing);
 	free(directory);
@@ -206,8 +217,16 @@ nothing_later(Look *look, const Numbers *timelines, const WalListing *histories)
 	size_t i;
 
 	if (has_number(timelines, timeline))
-		good = list_numbers(system, directory, &logs) &&
-			   (logs.count > 0 || report_nothing_in(system, directory));
+	{
+		good = list_numbers(system, directory, &logs);
+		if (good && logs.count == 0)
+		{
+			sleep(LOOK_AGAIN_SECONDS);
+			numbers_free(&logs);
+			good = list_numbers(system, directory, &logs) &&
+				   (logs.count > 0 || report_nothing_in(system, directory));
+		}
+	}
 	else if (!has_history(histories, timeline))
 		good = report_error(EXIT_FAILED, NULL,
 							"\"nex_backup wal list\" shows what is there. If a disk belongs below "

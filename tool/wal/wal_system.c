@@ -244,7 +244,10 @@ is_wanted(const char *name, void *argument)
 
 	note_asked(listed);
 	if (is_harmless(name))
+	{
+		listed->listing->unfinished |= length > 4 && strcmp(name + length - 4, ".tmp") == 0;
 		return false;
+	}
 	if (!directory || is_file_name(name, length - 1))
 		listed->asked = xstrdup(name);
 	return true;

@@ -34,7 +34,8 @@ typedef struct WalListing
 	size_t count;
 	char **unknown; /* paths of what is none of ours */
 	size_t nunknown;
-	bool absent; /* there was no such directory */
+	bool absent;     /* there was no such directory */
+	bool unfinished; /* a file is being written there, or was */
 } WalListing;
 
 /*
