@@ -191,6 +191,7 @@ sub nothing_can_be_locked
 	my $there = backups_there(@repo);
 	tool_fails([ 'expire', @repo, '--keep-daily', 1, '--keep-minimum', 1 ], 1, qr/nothing in .* can be removed/, 'expire is refused');
 	is(backups_there(@repo), $there, 'and removes nothing');
+	like((tool('doctor', @repo, '--no-server'))[1], qr/the server ignores conditions/, 'doctor says so');
 	bucket_does(sloppy => JSON::PP::false);
 	return;
 }

@@ -4,6 +4,7 @@ use strict;
 use warnings;
 
 use File::Temp ();
+use JSON::PP ();
 use NexBackup::Bucket;
 use NexBackup::Scheduler;
 use NexBackup::Sinks;
@@ -74,6 +75,11 @@ tool_fails([ 'backup', @repo, '-d', 'shop' ], 4, qr/another backup of database "
 bucket_does(age => 121);
 tool_ok([ 'backup', @repo, '-d', 'shop' ], 'a lease that nobody renews');
 nothing_can_be_locked(@repo);
+bucket_does(sloppy => JSON::PP::true);
+like((tool('doctor', @repo, '--no-server'))[1], qr/stores what is not as its digest says.*conditions: no, digests: no/s, 'and that digests are ignored');
+like((tool('init', bucket_options('sloppy')))[2], qr/warning: bucket .*the server ignores conditions/, 'as does init');
+bucket_does(sloppy => JSON::PP::false);
+like((tool('doctor', @repo, '--no-server'))[1], qr/can remove backups for good, and nothing protects.*conditions: yes, digests: yes, versions: no/s, 'what a good server does');
 
 # ------------------------------------------------------- faults and expire
 

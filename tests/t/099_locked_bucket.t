@@ -7,6 +7,7 @@ use File::Temp ();
 use IPC::Run ();
 use JSON::PP ();
 use NexBackup::Bucket;
+use NexBackup::Sinks;
 use NexBackup::Test;
 use Test::More;
 use Time::HiRes ();
@@ -181,22 +182,48 @@ my @hidden = bucket_options('hidden');
 $hidden[1] = "s3://$bucket/hidden";
 tool_ok([ 'init', @hidden ], 'init without locks');
 tool_ok([ 'backup', @hidden, '-d', 'shop', '--catalogue', 'none' ], 'backup') for 1 .. 2;
+
+# Whoever makes backups may write, and remove leases; whoever removes backups is somebody else.
+sub may
+{
+	my ($resource, @actions) = @_;
+
+	return { Effect => 'Allow', Principal => { AWS => ['arn:aws:iam:::user/writer'] }, Action => [ map { "s3:$_" } @actions ],
+		Resource => ["arn:aws:s3:::$bucket$resource"] };
+}
+
+sub set_policy
+{
+	my @statements = @_;
+
+	ask('PUT', "/$bucket", JSON::PP->new->encode({ Version => '2012-10-17', Statement => \@statements }), 'policy=');
+	return;
+}
+my @writing = (may('', 'ListBucket'), may('/*', qw(GetObject PutObject GetObjectRetention PutObjectRetention)));
+set_policy(@writing, may('/hidden/lock/*', 'DeleteObject')) if bucket_is_real();
+bucket_does(deny => [ [ $writer, 'DELETE \S*/(?!lock/)' ], [ $writer, 'POST ' ] ]);
+my @written = @hidden;
+$written[5] = secret_file("aws_access_key_id = $writer\naws_secret_access_key = $writer_secret");
+tool_ok([ 'backup', @written, '-d', 'shop', '--catalogue', 'none' ], 'a backup by who may only write');
+tool_fails([ 'expire', @written, '--keep-daily', 1, '--keep-minimum', 1, @alone ], 1, qr/403|AccessDenied/, 'who cannot remove one');
+like((tool('doctor', @written, '--no-server'))[1], qr/we can remove: no/, 'doctor says so');
+like((tool('doctor', @hidden, '--no-server'))[1], qr/can remove backups for good.*versions: yes, locks against removal: yes, we can remove: yes/s, 'and of the owner');
+unlike((tool('doctor', @hidden, @lock, '--no-server'))[1], qr/can remove backups for good/, 'unless there are locks');
+if (bucket_is_real())
+{
+	# In Ceph, what another user has stored the owner of the bucket can remove, but not read.
+	my ($stored) = reverse grep { /[.]json$/ } keys_there('hidden/backups/shop/');
+	like(ask('DELETE', "/$bucket/$stored", ''), qr/^204/, 'the owner can remove it');
+}
 my $said = tool_json('expire', @hidden, '--keep-daily', 1, '--keep-minimum', 1, @alone);
-is_deeply([ @$said{qw(backups_removed removed_is_hidden)} ], [ 1, JSON::PP::true ], 'what is removed is hidden');
+is_deeply([ @$said{qw(backups_removed removed_is_hidden)} ], [ bucket_is_real() ? 1 : 2, JSON::PP::true ], 'what is removed is hidden');
 
 # -------------------------------------------------------------------- as of
 
 # Whoever has the keys of a writer writes over everything and removes everything.
 if (bucket_is_real())
 {
-	my $statement = sub {
-		my ($resource, @actions) = @_;
-		return { Effect => 'Allow', Principal => { AWS => ['arn:aws:iam:::user/writer'] }, Action => [ map { "s3:$_" } @actions ],
-			Resource => ["arn:aws:s3:::$bucket$resource"] };
-	};
-	ask('PUT', "/$bucket", JSON::PP->new->encode({ Version => '2012-10-17', Statement => [
-		$statement->('', qw(ListBucket ListBucketVersions)),
-		$statement->('/*', qw(GetObject PutObject DeleteObject GetObjectRetention PutObjectRetention)) ] }), 'policy=');
+	set_policy(@writing, may('', 'ListBucketVersions'), may('/*', 'DeleteObject'));
 }
 bucket_does(deny => [ [ $writer, 'DELETE .*versionId=' ], [ $writer, 'POST ' ] ]);
 create_database('before');

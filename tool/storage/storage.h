@@ -132,6 +132,24 @@ typedef struct StoreFacts
 	bool keeps_removed;             /* what is removed is hidden, and stays stored */
 } StoreFacts;
 
+/* What a storage, and whoever asks, can do: as tries have shown. */
+typedef enum StoreAnswer
+{
+	ANSWER_UNKNOWN,
+	ANSWER_NO,
+	ANSWER_YES
+} StoreAnswer;
+
+typedef struct StoreProbe
+{
+	StoreAnswer conditions; /* what is there is not replaced if that is the condition */
+	StoreAnswer digests;    /* what is not as its digest says is refused */
+	StoreAnswer versions;   /* what was replaced or removed is kept */
+	StoreAnswer file_locks; /* files can be locked against removal */
+	StoreAnswer removal;    /* we may remove files, for good */
+	double clock_ahead;     /* seconds by which its clock is ahead of ours */
+} StoreProbe;
+
 struct Storage
 {
 	const char *location; /* for messages: the directory, the bucket URL */
@@ -203,6 +221,9 @@ struct Storage
 
 	/* Would that work?  Asked before anything is stored. */
 	StoreResult (*may_lock_files)(Storage *storage);
+
+	/* Find out by trying.  NULL: there is nothing to find out. */
+	StoreResult (*probe)(Storage *storage, StoreProbe *probe);
 
 	void (*close)(Storage *storage);
 };

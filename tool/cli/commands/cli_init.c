@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "command.h"
+#include "doctor_storage.h"
 #include "encryption.h"
 #include "general_settings.h"
 #include "key_files.h"
@@ -143,6 +144,8 @@ run_init(const Settings *settings)
 	repository = repository_open(settings->general->repo);
 	if (repository == NULL)
 		return false;
+	if (created)
+		storage_warn(repository->storage);
 	if (settings->general->json)
 	{
 		json_t *result = repository_json(repository);

@@ -24,6 +24,7 @@
 #include "doctor_leftovers.h"
 #include "doctor_wal.h"
 #include "doctor_repository.h"
+#include "doctor_storage.h"
 #include "leftover_removal.h"
 #include "log.h"
 #include "memory.h"
@@ -480,6 +481,7 @@ doctor_check_repository(Doctor *doctor)
 		repository_lock_shared(doctor->repository);
 	check_header(doctor);
 	check_permissions(doctor);
+	doctor_check_storage(doctor);
 	doctor_check_encryption(doctor);
 	unclear_look_at_all(doctor->repository);
 	if (repository_list(doctor->repository, NULL, &names, &count))

@@ -14,6 +14,7 @@
 #include "bucket_history.h"
 #include "bucket_lease.h"
 #include "bucket_list.h"
+#include "bucket_probe.h"
 #include "bucket_read.h"
 #include "bucket_remove.h"
 #include "bucket_storage.h"
@@ -131,6 +132,7 @@ static const Storage operations = {.can = {.create_only = true,
 								   .locked_until = bucket_locked_until,
 								   .lock_files = bucket_lock_files,
 								   .may_lock_files = bucket_may_lock_files,
+								   .probe = bucket_probe,
 								   .close = bucket_close};
 
 Storage *

@@ -229,11 +229,9 @@ bucket_lock_files(Storage *storage, char *const *paths, size_t count, double unt
 	return result;
 }
 
-/* Whoever may not ask finds out by the first file that is stored. */
 StoreResult
-bucket_may_lock_files(Storage *storage)
+bucket_ask_file_locks(BucketStorage *bucket, StoreAnswer *answer)
 {
-	BucketStorage *bucket = (BucketStorage *) storage;
 	const HttpPair *query = &bucket->dialect->lock->bucket_query;
 	BucketRequest request = {.method = "GET",
 							 .key = "",
@@ -245,6 +243,7 @@ bucket_may_lock_files(Storage *storage)
 	StoreResult result;
 	BucketReply reply;
 
+	*answer = ANSWER_UNKNOWN;
 	if (query->name == NULL)
 		return store_ok();
 	bucket_reply_init(&reply);
@@ -257,11 +256,24 @@ bucket_may_lock_files(Storage *storage)
 		return store_ok();
 	if (result.code == STORE_OK && !lock.enabled)
 		result = store_failure(STORE_UNSUPPORTED, NULL, "it cannot lock objects against removal");
+	/* A server that does not know the question answers another one. */
 	if (result.code == STORE_ABSENT || result.code == STORE_UNSUPPORTED ||
 		result.code == STORE_UNKNOWN_OUTCOME)
 	{
 		result.code = STORE_UNSUPPORTED;
 		result.hint = NO_LOCKS_HINT;
+		*answer = ANSWER_NO;
 	}
+	else if (result.code == STORE_OK)
+		*answer = ANSWER_YES;
 	return result;
+}
+
+/* Whoever may not ask finds out by the first file that is stored. */
+StoreResult
+bucket_may_lock_files(Storage *storage)
+{
+	StoreAnswer answer;
+
+	return bucket_ask_file_locks((BucketStorage *) storage, &answer);
 }

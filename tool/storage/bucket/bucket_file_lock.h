@@ -24,6 +24,9 @@ extern void bucket_add_file_lock(const BucketStorage *bucket, double until,
 extern StoreResult bucket_version_locked_until(BucketStorage *bucket, const char *path,
 											   const char *version, bool as_wanted, double *until);
 
+/* Has the bucket such locks?  A failure says why not. */
+extern StoreResult bucket_ask_file_locks(BucketStorage *bucket, StoreAnswer *answer);
+
 /* As storage.h has them. */
 extern StoreResult bucket_locked_until(Storage *storage, const char *path, bool as_wanted,
 									   double *until);

@@ -13,7 +13,6 @@
 
 #include "bucket_versions.h"
 #include "memory.h"
-#include "xml_answer.h"
 
 /* An object at that time, or that there was none any more. */
 typedef struct PastObject
@@ -195,52 +194,13 @@ fill(BucketStorage *bucket, Shelf *shelf)
 	return result;
 }
 
-static bool
-visit_state(void *argument, const char *path, const char *text)
-{
-	if (strcmp(path, "VersioningConfiguration/Status") == 0)
-		*(bool *) argument = text[0] != '\0';
-	return true;
-}
-
-/* Has the bucket ever kept versions?  Whoever may not ask finds what there is. */
-static StoreResult
-ask_for_versions(BucketStorage *bucket)
-{
-	static const HttpPair query = {"versioning", ""};
-	const BucketRequest request = {.method = "GET",
-								   .key = "",
-								   .query = &query,
-								   .query_count = 1,
-								   .sign = {.root = "VersioningConfiguration"}};
-	StoreResult result;
-	char *problem = NULL;
-	bool keeps = true;
-	BucketReply reply;
-
-	bucket_reply_init(&reply);
-	bucket_send(bucket->session, &request, &reply);
-	result = reply.result;
-	if (result.code == STORE_OK)
-	{
-		keeps = false;
-		(void) xml_answer_read(reply.answer.body.data, reply.answer.body.length, NULL, visit_state,
-							   &keeps, &problem);
-	}
-	free(problem);
-	bucket_reply_free(&reply);
-	if (!keeps)
-		return store_failure(STORE_UNSUPPORTED, "Switch versioning on for the next time.",
-							 "the bucket does not keep versions");
-	return result.code == STORE_DENIED || result.code == STORE_UNSUPPORTED ? store_ok() : result;
-}
-
 /* The shelf of a prefix, which is listed if that was not done yet; the lock is held. */
 static StoreResult
 find_shelf(BucketStorage *bucket, const char *prefix, bool one_level, const Shelf **found)
 {
 	BucketHistory *history = bucket->history;
 	StoreResult result = store_ok();
+	StoreAnswer keeps = ANSWER_UNKNOWN;
 	Shelf *shelf;
 	size_t i;
 
@@ -251,9 +211,13 @@ find_shelf(BucketStorage *bucket, const char *prefix, bool one_level, const Shel
 			return result;
 	}
 	if (!history->asked)
-		result = ask_for_versions(bucket);
+		result = bucket_ask_versions(bucket, &keeps);
 	if (result.code != STORE_OK)
 		return result;
+	/* Whoever may not ask finds what there is. */
+	if (keeps == ANSWER_NO)
+		return store_failure(STORE_UNSUPPORTED, "Switch versioning on for the next time.",
+							 "the bucket does not keep versions");
 	history->asked = true;
 	shelf = xcalloc(1, sizeof(*shelf));
 	shelf->prefix = xstrdup(prefix);

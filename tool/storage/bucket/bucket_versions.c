@@ -12,9 +12,11 @@
 
 #include "bucket_file_lock.h"
 #include "memory.h"
+#include "xml_answer.h"
 
-#define MOST_ASKED 4 /* refused ones, of many, that are asked until when they are locked */
-#define BATCH 1000   /* names that one request may remove */
+#define MOST_ASKED 4    /* refused ones, of many, that are asked until when they are locked */
+#define UNKNOWN_TRIES 3 /* of a question that a server may not understand */
+#define BATCH 1000      /* names that one request may remove */
 
 StoreResult
 bucket_each_version(BucketStorage *bucket, const char *prefix, bool one_level, const char *after,
@@ -48,6 +50,43 @@ bucket_each_version(BucketStorage *bucket, const char *prefix, bool one_level, c
 	free(token);
 	free(second);
 	return result;
+}
+
+static bool
+visit_state(void *argument, const char *path, const char *text)
+{
+	if (strcmp(path, "VersioningConfiguration/Status") == 0)
+		*(bool *) argument = text[0] != '\0';
+	return true;
+}
+
+StoreResult
+bucket_ask_versions(BucketStorage *bucket, StoreAnswer *answer)
+{
+	static const HttpPair query = {"versioning", ""};
+	const BucketRequest request = {.method = "GET",
+								   .key = "",
+								   .query = &query,
+								   .query_count = 1,
+								   .sign = {.root = "VersioningConfiguration"},
+								   .most_tries = UNKNOWN_TRIES};
+	StoreResult result;
+	char *problem = NULL;
+	bool keeps = false;
+	BucketReply reply;
+
+	*answer = ANSWER_UNKNOWN;
+	if (bucket->dialect->versions == NULL)
+		return store_ok();
+	bucket_reply_init(&reply);
+	bucket_send(bucket->session, &request, &reply);
+	result = reply.result;
+	if (result.code == STORE_OK && xml_answer_read(reply.answer.body.data, reply.answer.body.length,
+												   NULL, visit_state, &keeps, &problem))
+		*answer = keeps ? ANSWER_YES : ANSWER_NO;
+	free(problem);
+	bucket_reply_free(&reply);
+	return result.code == STORE_DENIED || result.code == STORE_UNSUPPORTED ? store_ok() : result;
 }
 
 /* A path that is to be removed. */

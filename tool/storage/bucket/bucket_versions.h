@@ -14,6 +14,9 @@
 #include "bucket_storage.h"
 #include "list_page.h"
 
+/* Has the bucket ever kept versions?  Unknown if we may not ask. */
+extern StoreResult bucket_ask_versions(BucketStorage *bucket, StoreAnswer *answer);
+
 /* Called for each version, the newest of an object first.  False: no more. */
 typedef bool (*VersionVisitor)(const ListEntry *entry, void *argument);
 
