@@ -119,6 +119,14 @@ tool_fails(\@by_key, 3, qr/is not encrypted/, 'a plain one where a key is given'
 tool_ok([ @by_key, '--allow-plain' ], 'as it is said');
 is(text_of($secret, $third, '--key-file', "$scratch/symmetric"), text_of($plain, $third), 'the same text');
 
+# From one key file to another there is no way but by a third repository; an identity and a key file are two keys.
+tool_ok([ 'keygen', '--symmetric', '--output', "$scratch/symmetric2" ], 'another symmetric key');
+tool_ok([ 'init', '--repo', "$scratch/secret2", '--key-file', "$scratch/symmetric2", @none ], 'init with it');
+tool_fails([ 'copy', '--from', $secret, '--to', "$scratch/secret2", '--re-encrypt', '--key-file', "$scratch/$_", @none ],
+	1, qr/the key file is not that of.*by way of a repository/s, "one key file: $_") for 'symmetric', 'symmetric2';
+tool_ok([ 'copy', '--from', $closed, '--to', "$scratch/secret2", '--re-encrypt', @opened, '--key-file', "$scratch/symmetric2", @none ], 'by way of another one');
+is(text_of("$scratch/secret2", $third, '--key-file', "$scratch/symmetric2"), text_of($plain, $third), 'the same text');
+
 # Damage is not copied, and stops only what needs it.
 my ($object) = reverse grep { m{^objects/} } all_files($plain);
 my @hurt = grep { index(read_bytes("$plain/$_"), (split m{/}, $object)[-1] =~ s/\..*//r) >= 0 } grep { m{^backups/shop/.*json$} } all_files($plain);

@@ -137,11 +137,16 @@ repository_secret_open(const Repository *repository, Encryption *encryption)
 	if (strcmp(check, encryption->recipients_id) == 0)
 		return true;
 	age_recipients_free(secret);
-	return report_error(EXIT_FAILED, NULL, NULL,
-						encryption->wrapping == WRAPPED_BY_KEY_FILE
-							? "the key file is not that of repository \"%s\""
-							: "the passphrase is not that of repository \"%s\"",
-						repository->storage->location);
+	return report_error(
+		EXIT_FAILED, NULL,
+		keyring()->use != KEYRING_OF_ONE
+			? "A run has one key file and one passphrase: copy by way of a repository "
+			  "that is encrypted for a recipient."
+			: NULL,
+		encryption->wrapping == WRAPPED_BY_KEY_FILE
+			? "the key file is not that of repository \"%s\""
+			: "the passphrase is not that of repository \"%s\"",
+		repository->storage->location);
 }
 
 bool

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "bad_objects.h"
+#include "interrupt.h"
 #include "log.h"
 #include "memory.h"
 #include "object_read.h"
@@ -128,7 +129,7 @@ member_reader_read(MemberReader *reader, const Member *member)
 	if (object_ahead_has(reader->ahead, member->object))
 		object_ahead_give_back(reader->ahead, member->object, 1);
 	good = problem == NULL;
-	if (!good && store_blames_file(&result))
+	if (!good && store_blames_file(&result) && !stop_requested())
 		bad_object_note(home, reader->manifest, member->object, problem);
 	if (!good && !reader->quiet && store_inaccessible(&result))
 		repository_unreadable(home, path, &result);

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "bad_objects.h"
+#include "interrupt.h"
 #include "keyring.h"
 #include "memory.h"
 #include "other_places.h"
@@ -64,7 +65,8 @@ void
 object_note_bad(const Repository *place, const Manifest *manifest, uint32_t object,
 				const char *problem, const StoreResult *result)
 {
-	if (result->code != STORE_ABSENT && store_blames_file(result))
+	/* What was interrupted has found nothing. */
+	if (result->code != STORE_ABSENT && store_blames_file(result) && !stop_requested())
 		bad_object_note(place, manifest, object, problem);
 }
 

@@ -316,8 +316,14 @@ read_and_keep(LookStorage *look, const CachedFile *file, Buffer *content)
 
 	if (result.code != STORE_OK)
 		return result;
-	buffer_reserve(content, info.bytes);
-	result = reader->read(reader, content->data, info.bytes);
+	/* It may have been replaced since it was listed, but not by what no such file has. */
+	if (info.bytes > WHOLE_BYTES)
+		result = store_failure(STORE_DAMAGED, NULL, "it is larger than it was listed");
+	else
+	{
+		buffer_reserve(content, info.bytes);
+		result = reader->read(reader, content->data, info.bytes);
+	}
 	reader->close(reader);
 	if (result.code != STORE_OK)
 		return result;
