@@ -400,42 +400,61 @@ repository_resolve_set(Repository *repository, const char *set, const char *id, 
 
 /* ---- base backups ---- */
 
-/* "7713997228503892696" as directories have it; false if it is none. */
+/*
+ * A system identifier: "7713997228503892696", as pg_controldata shows it, or its 16 hexadecimal
+ * digits, as directories and lists have it.  False if it is neither.
+ */
 static bool
 system_name(const char *text, size_t length, char name[LABEL_SIZE])
 {
 	char digits[32];
 
-	if (length == 0 || length >= sizeof(digits) || strspn(text, "0123456789") < length)
+	if (length == 0 || length >= sizeof(digits))
 		return false;
 	memcpy(digits, text, length);
 	digits[length] = '\0';
-	snprintf(name, LABEL_SIZE, "%016llx", strtoull(digits, NULL, 10));
+	if (system_name_valid(digits))
+		snprintf(name, LABEL_SIZE, "%s", digits);
+	else if (strspn(digits, "0123456789") == length)
+		snprintf(name, LABEL_SIZE, "%016llx", strtoull(digits, NULL, 10));
+	else
+		return false;
 	return true;
 }
 
-/* Keep those that a text means, as far as it says which; false if it is no name of any. */
+/* What a text means: a system, an ID, or both; "" is any.  False if it is no name of any. */
+static bool
+parse_cluster(const char *text, char system[LABEL_SIZE], const char **id)
+{
+	const char *slash = strrchr(text, '/');
+
+	system[0] = '\0';
+	*id = "";
+	if (slash == NULL && system_name(text, strlen(text), system))
+		return true;
+	*id = slash != NULL ? slash + 1 : text;
+	return backup_id_valid(*id) &&
+		   (slash == NULL || system_name(text, (size_t) (slash - text), system));
+}
+
+/* Keep those that a text (NULL: all) means; false, and none, if it is no name of any. */
 static bool
 keep_clusters(const char *text, BackupName *names, int *count)
 {
-	const char *slash = text != NULL ? strrchr(text, '/') : NULL;
-	const char *id = text == NULL ? NULL : slash != NULL ? slash + 1 : text;
 	char system[LABEL_SIZE] = "";
+	const char *id = "";
+	bool valid = text == NULL || parse_cluster(text, system, &id);
 	int kept = 0;
 	int i;
 
-	if (id != NULL && !backup_id_valid(id))
-		id = slash == NULL && system_name(text, strlen(text), system) ? NULL : "";
-	else if (slash != NULL && !system_name(text, (size_t) (slash - text), system))
-		return false;
-	for (i = 0; i < *count; i++)
+	for (i = 0; i < *count && valid; i++)
 	{
-		if ((id == NULL || strcmp(names[i].id, id) == 0) &&
+		if ((id[0] == '\0' || strcmp(names[i].id, id) == 0) &&
 			(system[0] == '\0' || strcmp(names[i].owner.name, system) == 0))
 			names[kept++] = names[i];
 	}
 	*count = kept;
-	return id == NULL || id[0] != '\0';
+	return valid;
 }
 
 bool
@@ -451,7 +470,7 @@ repository_resolve_cluster(Repository *repository, const char *text, BackupName 
 	valid = keep_clusters(text, names, &count);
 	if (count > 0 && !backup_same_owner(&names[0], &names[count - 1]))
 		report_error(EXIT_FAILED, NULL,
-					 "Name one as SYSTEM/ID, with the system identifier that pg_controldata shows.",
+					 "Name the system, or SYSTEM/ID, as \"nex_backup base list\" shows them.",
 					 "repository \"%s\" has base backups of several servers",
 					 repository->storage->location);
 	else if (count > 0)

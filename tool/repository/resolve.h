@@ -33,8 +33,8 @@ extern bool repository_resolve(Repository *repository, const char *text, BackupN
 
 /*
  * A base backup: "ID", "SYSTEM/ID", the latest of "SYSTEM" (a system identifier, as pg_controldata
- * shows it), or if there is only one (NULL) of that.  Reports (exit 1) if nothing matches, or more
- * than one.
+ * or our lists show it), or if there is only one (NULL) of that.  Reports (exit 1, or 2 if it is no
+ * such name) if nothing matches, or more than one.
  */
 extern bool repository_resolve_cluster(Repository *repository, const char *text, BackupName *name);
 
