@@ -139,9 +139,33 @@ tool_ok([ 'init', "--repo=$scratch/other" ], 'another repository');
 tool_fails([ 'copy', "--from=$repo", "--to=$scratch/other", '--re-encrypt' ], 1, qr/base backup|"base \S+" cannot be copied with --re-encrypt/, 'with other keys they cannot be copied');
 ok(!-e "$scratch/other/base", 'and are not');
 
+# ------------------------------------------------------------ names
+
+my ($system) = map { m{^base/([0-9a-f]{16})/} } manifests();
+my $decimal = on('SELECT system_identifier FROM pg_control_system()');
+my ($oldest) = sort map { m{/(\w+)\.json$} } manifests();
+
+for my $name ($oldest, "$system/$oldest", "$decimal/$oldest")
+{
+	like(tool_ok([ "--repo=$repo", 'base', 'info', $name ], $name), qr/\b$oldest\b/, '… is that base backup');
+}
+unlike(tool_ok([ "--repo=$repo", 'base', 'info', $_ ], $_), qr/\b$oldest\b/, '… is the latest') for $system, $decimal;
+tool_fails([ "--repo=$repo", 'base', $$_[0], $$_[1] ], $$_[2], qr/there is no base backup "\Q$$_[1]\E"/, "$$_[0] $$_[1]")
+  for [ 'info', "nosuch/$oldest", 2 ], [ 'verify', "main/$oldest", 2 ], [ 'info', 'nosuch', 2 ],
+  [ 'info', "$system/20200101T000000Z", 1 ], [ 'info', ('0' x 15) . "1/$oldest", 1 ];
+
 # ------------------------------------------------------------ removed by rules
 
+tool_ok([ "--repo=$repo", 'backup', '--server=second', '-d', 'postgres' ], 'another server has backups there, too');
+$published = manifests();
 tool_ok([ "--repo=$repo", 'expire' ], 'expire');
+tool_ok([ "--repo=$repo", 'expire', '--server=second' ], 'expire of the other server');
+is(scalar manifests(), $published, 'it is not known whose the base backups are, so all are left alone');
+like((tool("--repo=$repo", 'expire'))[2], qr/base backups are left alone.*several servers.*HINT: .*base expire SYSTEM/s, '… which is said');
+tool_fails([ "--repo=$repo", 'base', 'expire', "$system/$oldest" ], 2, qr/takes a system identifier, and no ID/, 'rules for one backup');
+tool_ok([ "--repo=$repo", 'base', 'expire', '--dry-run' ], 'base expire --dry-run');
+is(scalar manifests(), $published, 'removes nothing');
+tool_ok([ "--repo=$repo", 'base', 'expire', $decimal ], 'base expire');
 cmp_ok(scalar manifests(), '<', $published, 'those that no rule keeps are removed');
 like(tool_ok([ "--repo=$repo", 'base', 'verify' ], 'base verify'), qr/: ok \(/, 'and the others are whole');
 

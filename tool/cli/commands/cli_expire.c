@@ -188,6 +188,7 @@ run_expire(const Settings *settings)
 		.repository = repository,
 		.keep = settings->expire,
 		.database = settings->general->narguments > 0 ? settings->general->arguments[0] : NULL,
+		.clusters = settings->command->clusters,
 		.dry_run = settings->command->dry_run,
 		.single_writer = settings->expire->single_writer};
 	char started[UTC_EXACT_SIZE];

@@ -89,17 +89,31 @@ run_verify(const Settings *settings)
 	return command_verify.run(settings);
 }
 
+/* The rules are for all of a server. */
+static bool
+run_expire(const Settings *settings)
+{
+	const char *system = settings->general->narguments > 0 ? settings->general->arguments[0] : "";
+	const char *slash = strrchr(system, '/');
+
+	if (backup_id_valid(slash != NULL ? slash + 1 : system))
+		return report_error(EXIT_USAGE, NULL, "\"nex_backup help base\" shows the usage.",
+							"\"base expire\" takes a system identifier, and no ID");
+	return command_expire.run(settings);
+}
+
 typedef struct Verb
 {
 	const char *name;
-	bool takes_id;
+	bool takes_id;                         /* or a system */
 	bool (*run)(const Settings *settings); /* with the words behind its name */
 } Verb;
 
 static const Verb verbs[] = {{"backup", false, run_backup},
 							 {"list", false, run_list},
 							 {"info", true, run_info},
-							 {"verify", true, run_verify}};
+							 {"verify", true, run_verify},
+							 {"expire", true, run_expire}};
 
 static bool
 run_base(const Settings *settings)
@@ -125,12 +139,13 @@ run_base(const Settings *settings)
 const Command command_base = {
 	.name = "base",
 	.summary = "back up all files of a server, to recover it to any moment",
-	.arguments = "backup|list|info|verify [[SYSTEM/]ID]",
+	.arguments = "backup|list|info|verify|expire [[SYSTEM/]ID]",
 	.min_arguments = 1,
 	.max_arguments = 2,
 	.options = "dbname host port username no-password password jobs type compress checkpoint rate "
-			   "archive-wait level",
-	.per_call = "level",
+			   "archive-wait level dry-run keep-daily keep-weekly keep-monthly keep-yearly "
+			   "keep-minimum single-writer",
+	.per_call = "level dry-run",
 	.run = run_base,
 	.opens_backups = true,
 };

@@ -193,28 +193,85 @@ keep_locked(Expiry *expiry)
 	}
 }
 
+/* Base backups of one server, by its system identifier. */
+static bool
+list_system(Expiry *expiry, const char *system)
+{
+	BackupName latest;
+
+	if (system == NULL)
+	{
+		/* Nothing to do is success. */
+		if (!repository_list_clusters(expiry->repository, NULL, &expiry->result->names,
+									  &expiry->result->count))
+			return false;
+		if (expiry->result->count == 0)
+			return true;
+		free(expiry->result->names);
+		expiry->result->names = NULL;
+		expiry->result->count = 0;
+	}
+	return repository_resolve_cluster(expiry->repository, system, &latest) &&
+		   repository_list_clusters(expiry->repository, latest.owner.name, &expiry->result->names,
+									&expiry->result->count);
+}
+
+/*
+ * Nothing tells to which of several servers base backups belong, each of which may have other
+ * rules.  All names, in their order: clusters are the last ones.
+ */
+static bool
+clusters_are_of_several(const BackupName *names, int count)
+{
+	bool labels = false;
+	int first;
+
+	for (first = 0; first < count && names[first].owner.kind != BACKUP_OF_CLUSTER; first++)
+		labels |= names[first].owner.server[0] != '\0';
+	return first < count && (labels || !backup_same_owner(&names[first], &names[count - 1]));
+}
+
+static void
+say_clusters_left(void)
+{
+	log_warning_hint("\"nex_backup base expire SYSTEM\" applies the rules to those of one server; "
+					 "\"nex_backup base list\" shows them.",
+					 "base backups are left alone, since the repository has several servers");
+}
+
 /*
  * The backups that the rules are for: of one database, or of one server.  Others have rules of
- * their own.  Sets of configuration files go with main.
+ * their own.  Sets of configuration files go with main, and so do base backups if there is no
+ * other server.
  */
 static bool
 list_own(Expiry *expiry, const char *database)
 {
 	Repository *repository = expiry->repository;
+	BackupName *names;
+	bool of_several;
 	Owner owner;
 	int kept = 0;
+	int count;
 	int i;
 
+	if (expiry->request->clusters)
+		return list_system(expiry, database);
 	if (database != NULL)
 		return repository_owner_named(repository, database, &owner) &&
 			   repository_list(repository, &owner, &expiry->result->names, &expiry->result->count);
-	if (!repository_list(repository, NULL, &expiry->result->names, &expiry->result->count))
+	if (!repository_list(repository, NULL, &names, &count))
 		return false;
-	for (i = 0; i < expiry->result->count; i++)
+	of_several = clusters_are_of_several(names, count);
+	for (i = 0; i < count; i++)
 	{
-		if (strcmp(expiry->result->names[i].owner.server, repository->server) == 0)
-			expiry->result->names[kept++] = expiry->result->names[i];
+		if (strcmp(names[i].owner.server, repository->server) == 0 &&
+			!(of_several && names[i].owner.kind == BACKUP_OF_CLUSTER))
+			names[kept++] = names[i];
 	}
+	if (of_several)
+		say_clusters_left();
+	expiry->result->names = names;
 	expiry->result->count = kept;
 	return true;
 }
@@ -233,7 +290,7 @@ decide(Expiry *expiry)
 		return false;
 	/* Nothing to do is success; nothing of this name, most likely a mistake. */
 	if (database != NULL && expiry->result->count == 0 && strcmp(database, GLOBALS_DATABASE) != 0 &&
-		expiry->repository->unclear.unknown == 0)
+		!expiry->request->clusters && expiry->repository->unclear.unknown == 0)
 		return report_no_backups_of(expiry->repository, database);
 	repository_sort(expiry->repository, expiry->result->names, expiry->result->count);
 	expiry->result->backups = xcalloc((size_t) expiry->result->count + 1, sizeof(RetentionBackup));

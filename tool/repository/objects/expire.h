@@ -20,8 +20,9 @@ typedef struct ExpireRequest
 	Repository *repository; /* and of it the server that is meant */
 	const ExpireSettings *keep;
 	const char *database; /* as people name it; NULL: all that the server has */
-	bool dry_run;         /* only say what would be removed */
-	bool single_writer;   /* nobody else writes: it can do without a lock that cannot be had */
+	bool clusters; /* base backups alone: of the system that `database` names, or the only one */
+	bool dry_run;  /* only say what would be removed */
+	bool single_writer; /* nobody else writes: it can do without a lock that cannot be had */
 } ExpireRequest;
 
 typedef struct ExpireResult
