@@ -123,7 +123,8 @@ tool_ok([ 'copy', '--repo', $repo, '--to', "$logs/offsite", '--create', '--kind'
 # Somebody else's repository of the same id: neither a source nor a target.
 system('cp', '-a', $repo, "$logs/forged") == 0 or die 'cp';
 my @copies = map { enqueue('copy', 'shop', options => { to => $_ }) } 'offsite', 's3://bucket/x', "$logs/forged", "$logs/offsite/";
-push(@copies, ask("SELECT nex_backup.enqueue(NULL, NULL, 'copy', '$logs/forged', 'shop', '{\"type\": \"test\", \"options\": {\"to\": \"offsite\"}, \"max_attempts\": 1, \"retry_delay\": \"0\"}')"));
+push(@copies, map { ask("SELECT nex_backup.enqueue(NULL, NULL, 'copy', '$$_[0]', 'shop', '{\"type\": \"test\", \"options\": {\"to\": \"$$_[1]\"}, \"max_attempts\": 1, \"retry_delay\": \"0\"}')") }
+	[ "$logs/forged", 'offsite' ], [ "$logs/offsite", $repo ]);
 tool('agent', '--config', "$logs/files.yaml", '--catalogue', $conninfo, '--once');
 is(ask("SELECT r.state, r.database, r.copy IS NOT NULL, p.count FROM nex_backup.runs r, LATERAL (SELECT count(*) FROM nex_backup.run_reports p WHERE p.run = r.id) p WHERE r.id = $copies[0]"),
 	'succeeded|shop|t|1', 'is a run');
@@ -131,6 +132,7 @@ like(ask("SELECT state || ' ' || error FROM nex_backup.runs WHERE id = $copies[1
 like(ask("SELECT state || ' ' || error FROM nex_backup.runs WHERE id = $copies[$_]"), qr{^failed .*between repositories of its settings, which do not know "\Q$logs\E/forged"},
 	'nor a directory that the agent\'s settings do not know') for 2, 4;
 is(ask("SELECT state FROM nex_backup.runs WHERE id = $copies[3]"), 'succeeded', 'but one that they do');
+like(ask("SELECT state || ' ' || error FROM nex_backup.runs WHERE id = $copies[5]"), qr/^failed .*copies nothing into the repository of its settings/, 'and not back into its repository');
 ask("DELETE FROM nex_backup.runs WHERE kind = 'copy'");
 
 # A failure: what the program wrote is kept, and the alarm is told once.

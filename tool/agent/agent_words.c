@@ -276,28 +276,39 @@ value_of(const char *word, const char *option)
 	return found != NULL && strcmp(found->name, option) == 0 ? word + length + 1 : NULL;
 }
 
+/* What is wrong with a place of a copy, or NULL. */
+static const char *
+problem_of_place(const Settings *settings, const char *place, bool is_target)
+{
+	if (!place_is_known(settings, place))
+		return "an agent copies only between repositories of its settings, which do not know "
+			   "\"%s\": add it under \"repositories\"";
+	if (is_target && place_is_repository(settings, place))
+		return "an agent copies nothing into the repository of its settings, \"%s\"";
+	return NULL;
+}
+
 char *
 agent_check_places(const Settings *settings, char *const *words, int count)
 {
+	const char *problem = NULL;
 	int i;
 
 	for (i = 1; i < count && strcmp(words[0], "copy") == 0; i++)
 	{
-		const char *place = value_of(words[i], "repo");
+		const char *to = value_of(words[i], "to");
+		const char *place = to != NULL ? to : value_of(words[i], "repo");
 		char *shown;
-		char *problem;
+		char *text;
 
-		if (place == NULL)
-			place = value_of(words[i], "to");
-		if (place == NULL || place_is_known(settings, place))
+		if (place != NULL)
+			problem = problem_of_place(settings, place, to != NULL);
+		if (problem == NULL)
 			continue;
 		shown = printable_name(place);
-		problem =
-			xasprintf("an agent copies only between repositories of its settings, which do not "
-					  "know \"%s\": add it under \"repositories\"",
-					  shown);
+		text = xasprintf(problem, shown);
 		free(shown);
-		return problem;
+		return text;
 	}
 	return NULL;
 }

@@ -20,7 +20,8 @@ typedef struct Settings Settings;
 extern char *agent_check_words(char **words, int count);
 
 /*
- * Does a copy go from one place to another that the agent's own settings know?
+ * Does a copy go from one place to another that the agent's own settings know,
+ * and not back into their repository, --repo?
  * Whoever defines jobs could otherwise have it bring backups of anybody into a
  * repository, or out of it.  NULL, or what is wrong (caller frees).
  */

@@ -62,11 +62,19 @@ is_location(const char *location, const char *text)
 }
 
 bool
+place_is_repository(const Settings *settings, const char *text)
+{
+	const NamedRepository *named = named_repository(settings, text);
+
+	return is_location(place_of_repository(settings).location,
+					   named != NULL ? named->location : text);
+}
+
+bool
 place_is_known(const Settings *settings, const char *text)
 {
 	const NamedRepositories *named = &settings->places->repositories;
-	bool known = named_repository(settings, text) != NULL ||
-				 is_location(place_of_repository(settings).location, text);
+	bool known = named_repository(settings, text) != NULL || place_is_repository(settings, text);
 	int i;
 
 	for (i = 0; !known && i < named->count; i++)

@@ -30,7 +30,10 @@ extern Place place_of(const Settings *settings, const char *text);
 /* The repository of --repo. */
 extern Place place_of_repository(const Settings *settings);
 
-/* Is it the repository of these settings, or one that has a name there?  By its name or location.
+/* Is it the repository of these settings, --repo?  By its name or location. */
+extern bool place_is_repository(const Settings *settings, const char *text);
+
+/* Is it that one, or one that has a name there?  By its name or location.
  */
 extern bool place_is_known(const Settings *settings, const char *text);
 
