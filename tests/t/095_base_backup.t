@@ -128,6 +128,16 @@ like($err, qr{block 3 of file "base/\d+/\d+"}, 'its place is named');
 like($out, qr/^base backup \S+: /m, 'the backup is there all the same');
 like(tool_ok([ "--repo=$repo", 'base', 'info' ], 'base info'), qr/damaged page.*block 3 of "base/s, 'info shows it');
 write_bytes($cold, $good);
+my ($damaged) = $out =~ /^base backup (\S+): /m;
+tool_ok([ "--repo=$repo", 'base', 'verify', $damaged ], 'its files are as they were stored');
+for my $list ('list', 'base list')
+{
+	like(tool_ok([ "--repo=$repo", split(/ /, $list) ], $list), qr/\Q$damaged\E.*ok \S+, DAMAGED PAGES/, "… but $list has a mark");
+}
+like((tool("--repo=$repo", 'doctor', '--no-server'))[1],
+	qr/pages .*base backup \Q$damaged\E has 1 damaged page of the server; the last one without any is $again->{backup}/, 'doctor: critical');
+like(tool_ok([ "--repo=$repo", 'expire', '--keep-minimum=1', '--dry-run' ], 'expire'), qr/$again->{backup}.*newest undamaged/,
+	'and the last one without them stays');
 
 # ------------------------------------------------------------ another place
 

@@ -256,6 +256,32 @@ test_damaged_stays(void **state)
 	assert_string_equal(history[0].reason, "damaged, look at it");
 }
 
+/* However good its files are: they hold what the server had. */
+static void
+test_damaged_pages_displace_nothing(void **state)
+{
+	(void) state;
+	add("a", at(2026, 1, 1, 1));
+	add("a", at(2026, 1, 1, 2));
+	add_state("a", at(2026, 1, 1, 3), RETENTION_OF_DAMAGED);
+	add_state("a", at(2026, 1, 2, 3), RETENTION_OF_DAMAGED);
+	decide(1, 0, 0, 0, 0, at(2026, 2, 1, 0));
+	assert_int_equal(kept(), 3);
+	assert_string_equal(history[1].reason, "newest undamaged, daily 2026-01-01");
+	assert_string_equal(history[2].reason, "has damaged pages, look at it");
+	assert_string_equal(history[3].reason, "newest, has damaged pages, look at it");
+
+	decide(0, 0, 0, 0, 0, at(2026, 2, 1, 0));
+	assert_string_equal(history[1].reason, "newest undamaged");
+	assert_false(history[0].keep);
+
+	/* The server has been mended. */
+	add("a", at(2026, 1, 3, 1));
+	decide(1, 0, 0, 0, 1, at(2026, 2, 1, 0));
+	assert_int_equal(kept(), 3);
+	assert_false(history[1].keep);
+}
+
 static void
 test_future_freezes(void **state)
 {
@@ -409,6 +435,7 @@ main(void)
 		cmocka_unit_test_setup(test_newest_verified_stays, start),
 		cmocka_unit_test_setup(test_failed_stands_for_nothing, start),
 		cmocka_unit_test_setup(test_damaged_stays, start),
+		cmocka_unit_test_setup(test_damaged_pages_displace_nothing, start),
 		cmocka_unit_test_setup(test_future_freezes, start),
 		cmocka_unit_test_setup(test_clock_set_back, start),
 		cmocka_unit_test_setup(test_set_of_the_same_name, start),

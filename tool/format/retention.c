@@ -68,14 +68,19 @@ static bool
 counts(const RetentionBackup *backup, bool with_failed)
 {
 	return backup->state != RETENTION_DAMAGED && backup->state != RETENTION_UNREADABLE &&
+		   backup->state != RETENTION_OF_DAMAGED &&
 		   (with_failed || backup->state != RETENTION_FAILED);
 }
 
-/* The newest, the newest verified, and the minimum. */
+/*
+ * The newest, the newest verified, and the minimum; behind those that have damaged
+ * pages, the one that may have them undamaged, whatever the minimum.
+ */
 static void
 keep_newest(const RetentionRules *rules, RetentionBackup *backups, int count)
 {
 	bool verified_seen = false;
+	bool pages_damaged = false;
 	int sound = 0;
 	int i;
 
@@ -88,6 +93,9 @@ keep_newest(const RetentionRules *rules, RetentionBackup *backups, int count)
 			verified_seen = true;
 			keep(&backups[i], "newest verified", "");
 		}
+		if (counts(&backups[i], false) && sound == 0 && pages_damaged)
+			keep(&backups[i], "newest undamaged", "");
+		pages_damaged |= backups[i].state == RETENTION_OF_DAMAGED;
 		/* The newest one has a reason already; do not bore with the minimum. */
 		if (counts(&backups[i], false) && sound++ < rules->minimum && i < count - 1)
 			keep(&backups[i], "minimum", "");
@@ -245,6 +253,8 @@ decide_database(const RetentionRules *rules, time_t now, RetentionBackup *backup
 			keep(&backups[i], "damaged, look at it", "");
 		else if (backups[i].state == RETENTION_UNREADABLE)
 			keep(&backups[i], "cannot be read", "");
+		else if (backups[i].state == RETENTION_OF_DAMAGED)
+			keep(&backups[i], "has damaged pages, look at it", "");
 	}
 	if (has_future(now, backups, count))
 		freeze(backups, count, "a backup is dated in the future");

@@ -30,10 +30,11 @@ typedef struct RetentionRules
 typedef enum RetentionState
 {
 	RETENTION_UNVERIFIED,
-	RETENTION_VERIFIED,  /* its last verification found it good */
-	RETENTION_FAILED,    /* its last verification found damage */
-	RETENTION_DAMAGED,   /* its manifest is damaged */
-	RETENTION_UNREADABLE /* its manifest cannot be read, which is not damage */
+	RETENTION_VERIFIED,   /* its last verification found it good */
+	RETENTION_FAILED,     /* its last verification found damage */
+	RETENTION_OF_DAMAGED, /* what it was made of was damaged: pages of the server */
+	RETENTION_DAMAGED,    /* its manifest is damaged */
+	RETENTION_UNREADABLE  /* its manifest cannot be read, which is not damage */
 } RetentionState;
 
 /* Than the newest one, whose time is later. */
@@ -73,11 +74,12 @@ typedef struct RetentionBackup
  * nothing.  Never removed are the newest backup, the newest verified one, the
  * `minimum` newest, and damaged ones, which a person must look at.  A backup
  * that failed its verification stands for no bucket: a sound one is kept for
- * it too.  A backup dated more than five minutes after `now` means that a
- * clock was wrong: then nothing of its database is removed.  Nor is it if a
- * backup has a later position in the WAL than the newest one: the clock of the
- * server was set back then, or the newest one is of a standby that did not follow.
- * Where positions do not tell, the one with the latest name is kept.
+ * it too.  One with damaged pages of the server stands for none either; it is
+ * kept as damaged ones are, and so is the newest one before it that has none.  A backup dated more
+ * than five minutes after `now` means that a clock was wrong: then nothing of its database is
+ * removed.  Nor is it if a backup has a later position in the WAL than the newest one: the clock of
+ * the server was set back then, or the newest one is of a standby that did not follow. Where
+ * positions do not tell, the one with the latest name is kept.
  */
 extern void retention_decide(const RetentionRules *rules, time_t now, RetentionBackup *backups,
 							 int count);

@@ -226,6 +226,8 @@ summary_json(const BackupSummary *summary)
 	json_object_set_new(value, "large_objects", json_count(totals->large_objects));
 	json_object_set_new(value, "sequences", json_count(totals->sequences));
 	json_object_set_new(value, "known_bad_objects", json_count(summary->nbad));
+	if (summary->name.owner.kind == BACKUP_OF_CLUSTER)
+		json_object_set_new(value, "damaged_pages", json_count(summary->damaged_pages));
 	return value;
 }
 
@@ -258,18 +260,20 @@ void
 verification_text(const BackupSummary *summary, char *text, size_t size)
 {
 	BackupProof proof = summary_proof(summary);
+	const char *pages = summary->damaged_pages > 0 ? ", DAMAGED PAGES" : "";
 
 	if (summary->verification_damaged)
-		snprintf(text, size, "record damaged");
+		snprintf(text, size, "record damaged%s", pages);
 	else if (proof == PROOF_FOUND_DAMAGED)
-		snprintf(text, size, "found damaged");
+		snprintf(text, size, "found damaged%s", pages);
 	else if (proof == PROOF_NONE)
-		snprintf(text, size, "never");
+		snprintf(text, size, "never%s", pages);
 	else
-		snprintf(text, size, "%s %.10s%s",
+		snprintf(text, size, "%s %.10s%s%s",
 				 proof == PROOF_FAILED       ? "failed"
 				 : proof == PROOF_OF_CONTENT ? "ok"
 											 : "stored bytes ok",
 				 summary->verification.time,
-				 verification_has_unknown_sql(&summary->verification) ? ", UNKNOWN SQL" : "");
+				 verification_has_unknown_sql(&summary->verification) ? ", UNKNOWN SQL" : "",
+				 pages);
 }

@@ -186,9 +186,11 @@ typedef struct DatabaseState
 	uint64_t whole;
 	double verified; /* time of the newest good verification, -1: none */
 	const BackupName *failed;
-	const BackupName *found; /* needs an object that somebody else found damaged */
-	int unknown;             /* backups in which unknown SQL was found */
-	int not_looked;          /* of versions that could put it there, and nobody has looked */
+	const BackupName *found;      /* needs an object that somebody else found damaged */
+	uint64_t damaged_pages;       /* in the latest base backup */
+	const BackupName *pages_good; /* the last base backup that had none */
+	int unknown;                  /* backups in which unknown SQL was found */
+	int not_looked;               /* of versions that could put it there, and nobody has looked */
 } DatabaseState;
 
 static void
@@ -261,6 +263,21 @@ say_verification(Doctor *doctor, const char *owner, const DatabaseState *state, 
 				   pretty_duration(now > state->verified ? now - state->verified : 0));
 }
 
+/* The server has them still, or had them when it was last looked at. */
+static void
+say_damaged_pages(Doctor *doctor, const char *owner, const DatabaseState *state)
+{
+	if (state->damaged_pages == 0)
+		return;
+	doctor->result->damage = true;
+	doctor_say(doctor, CHECK_CRITICAL, "pages",
+			   "\"nex_backup base info\" names them.  expire keeps the older base backup; restore "
+			   "it, or what these pages held, and make a new one.",
+			   "%s: base backup %s has %s of the server; the last one without any is %s", owner,
+			   state->latest->id, pretty_number_of(state->damaged_pages, "damaged page"),
+			   state->pages_good != NULL ? state->pages_good->id : "none");
+}
+
 /* What versions before 0.2.1 may have put into a backup. */
 static void
 say_unknown_sql(Doctor *doctor, const char *owner, const DatabaseState *state)
@@ -319,6 +336,9 @@ look_at(Doctor *doctor, const BackupName *name, DatabaseState *state)
 		BackupProof proof = summary_proof(&summary);
 
 		state->latest = name;
+		state->damaged_pages = summary.damaged_pages;
+		if (summary.damaged_pages == 0)
+			state->pages_good = name;
 		state->when = utc_time_read(summary.snapshot_at);
 		state->added = summary.totals.new_bytes;
 		state->whole = summary.totals.stored_bytes;
@@ -367,6 +387,7 @@ check_backups(Doctor *doctor, const BackupName *names, int count)
 		say_ahead(doctor, owner, &state);
 		if (state.latest != NULL)
 			say_verification(doctor, owner, &state, now);
+		say_damaged_pages(doctor, owner, &state);
 		say_unknown_sql(doctor, owner, &state);
 		added += state.added;
 		whole += state.whole;

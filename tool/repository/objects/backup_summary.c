@@ -97,6 +97,7 @@ summary_of_manifest(Repository *repository, const BackupName *name, const Manife
 	summary->nfiles = manifest->nfiles;
 	summary->of_old_tool = made_by_old_tool(manifest->tool);
 	summary->totals = manifest->totals;
+	summary->damaged_pages = manifest->cluster.damaged;
 	summary->nbad = bad_objects_count(repository, manifest);
 	load_verification(repository, name, summary);
 }

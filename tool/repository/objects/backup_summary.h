@@ -31,6 +31,7 @@ typedef struct BackupSummary
 	bool locked;      /* encrypted, and no key at hand */
 	bool of_old_tool; /* made before 0.2.1, when text of the source could become SQL */
 	ManifestTotals totals;
+	uint64_t damaged_pages; /* of the server, when a base backup was made */
 	uint32_t
 		nbad; /* of its objects, somebody found so many damaged, and they are not written again */
 	bool verification_damaged;

@@ -73,9 +73,11 @@ describe(Expiry *expiry, int position)
 	{
 		BackupProof proof = summary_proof(&summary);
 
-		backup->state = proof_is_good(proof)  ? RETENTION_VERIFIED
-						: proof == PROOF_NONE ? RETENTION_UNVERIFIED
-											  : RETENTION_FAILED;
+		/* Stored as it was, which a verification proves, it is damaged still. */
+		backup->state = summary.damaged_pages > 0 ? RETENTION_OF_DAMAGED
+						: proof_is_good(proof)    ? RETENTION_VERIFIED
+						: proof == PROOF_NONE     ? RETENTION_UNVERIFIED
+												  : RETENTION_FAILED;
 	}
 	summary_free(&summary);
 	return true;
