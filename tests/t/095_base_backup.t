@@ -164,6 +164,33 @@ tool_fails([ "--repo=$repo", 'base', $$_[0], $$_[1] ], $$_[2], qr/there is no ba
   for [ 'info', "nosuch/$oldest", 2 ], [ 'verify', "main/$oldest", 2 ], [ 'info', 'nosuch', 2 ],
   [ 'info', "$system/20200101T000000Z", 1 ], [ 'info', ('0' x 15) . "1/$oldest", 1 ];
 
+# ------------------------------------------------------------ its WAL
+
+my $info = tool_json("--repo=$repo", "base", "info", $again->{backup});
+my ($high, $low) = map { hex } split m{/}, $info->{start};
+my $label = sprintf("%08X%08X%08X", $info->{timeline}, $high, $low >> 20);
+my ($segment) = grep { m{\Q$label\E-} } all_files("$repo/wal");
+my $stored = read_bytes("$repo/wal/$segment");
+my @doctor = ("--repo=$repo", 'doctor', '--no-server');
+unlike((tool(@doctor))[1], qr/WAL of the time/, 'doctor: all WAL is there');
+substr(my $flipped = $stored, 100, 1) ^= "\x01";
+write_bytes("$repo/wal/$segment", $flipped);
+($code, $out) = tool("--repo=$repo", 'base', 'verify', '--level=stored');
+is($code, 3, 'a damaged segment is found');
+like($out, qr/FAILED \(1 bad file\)\n  wal\S+\Q$label\E\S* does not match/, 'and named');
+unlink "$repo/wal/$segment" or die;
+for my $level ('full', 'stored', 'present')
+{
+	($code, $out) = tool("--repo=$repo", 'verify', "--level=$level");
+	is($code, 3, "$level: a missing segment is found");
+	like($out, qr{FAILED \(1 bad file\)\n  wal/\S+/\Q$label\E is missing}, '… and named');
+}
+like((tool(@doctor))[1], qr/WAL of the time of "base \S+" is missing, so it cannot be restored/, 'doctor: critical');
+write_bytes("$repo/wal/$segment", $stored);
+like(tool_ok([ "--repo=$repo", 'base', 'verify' ], 'verified with it again'), qr/: ok \(/, 'that forgets it');
+like(tool_ok([ "--repo=$scratch/copy", 'base', 'verify' ], 'a copy'), qr/base .*: ok .*\n  its WAL is not here/, 'says that it has no WAL');
+like((tool("--repo=$scratch/copy", 'doctor', '--no-server'))[1], qr/its base backups are here, and its WAL is not/, 'as doctor does');
+
 # ------------------------------------------------------------ removed by rules
 
 tool_ok([ "--repo=$repo", 'backup', '--server=second', '-d', 'postgres' ], 'another server has backups there, too');

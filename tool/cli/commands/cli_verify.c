@@ -26,6 +26,7 @@
 #include "settings.h"
 #include "unclear.h"
 #include "verify_run.h"
+#include "wal_needed.h"
 
 /* One run over one or all backups. */
 typedef struct Run
@@ -36,6 +37,7 @@ typedef struct Run
 	int percent;
 	json_t *results; /* NULL without --json */
 	int nbackups;
+	WalPlace wal; /* of the base backup that is looked at */
 } Run;
 
 /* By this verification, or by a deeper one before. */
@@ -121,6 +123,8 @@ print_result(const Run *run, const VerifiedBackup *result)
 			show_text("  %s %s%s%s\n", report->bad[i].path, report->bad[i].problem,
 					  report->bad[i].tables[0] != '\0' ? "; tables: " : "", report->bad[i].tables);
 	}
+	if (result->name->owner.kind == BACKUP_OF_CLUSTER && run->wal == WAL_ELSEWHERE)
+		show_text("  its WAL is not here: recovery needs that from another repository\n");
 	if (again > 0)
 		show_text("  %s named above\n", pretty_number_of(again, "bad file"));
 	fflush(stdout);
@@ -151,7 +155,7 @@ unknown_json(const UnknownMembers *unknown)
 }
 
 static json_t *
-result_json(const VerifiedBackup *result)
+result_json(const Run *run, const VerifiedBackup *result)
 {
 	const VerifyReport *report = &result->report;
 	json_t *value = json_object();
@@ -185,6 +189,8 @@ result_json(const VerifiedBackup *result)
 	json_object_set_new(value, "rows", json_count(report->rows));
 	json_object_set_new(value, "unknown_sql", unknown_json(&result->unknown));
 	json_object_set_new(value, "bad", bad);
+	if (result->name->owner.kind == BACKUP_OF_CLUSTER)
+		json_object_set_new(value, "wal_is_elsewhere", json_boolean(run->wal == WAL_ELSEWHERE));
 	return value;
 }
 
@@ -229,6 +235,19 @@ record_unfinished(const Run *run, const VerifiedBackup *result)
 	catalogue_record(run->settings, EVENT_VERIFY, &result->name->owner, payload_of(result));
 }
 
+/* The files of a base backup are nothing without the WAL of its time. */
+static void
+look_at_wal(Repository *home, const Manifest *manifest, VerifyReport *report, void *argument)
+{
+	Run *run = argument;
+
+	run->wal = WAL_HERE;
+	if (manifest->kind == BACKUP_OF_CLUSTER)
+		run->wal = wal_needed_check(
+			home, manifest, run->level == VERIFY_LEVEL_FULL || run->level == VERIFY_LEVEL_STORED,
+			report);
+}
+
 /* Show what was found out, and tell the catalog. */
 static void
 show_result(const VerifiedBackup *result, void *argument)
@@ -237,7 +256,7 @@ show_result(const VerifiedBackup *result, void *argument)
 
 	run->nbackups++;
 	if (result->complete && run->results != NULL)
-		json_array_append_new(run->results, result_json(result));
+		json_array_append_new(run->results, result_json(run, result));
 	else if (result->complete)
 	{
 		progress_bar_stop();
@@ -262,6 +281,7 @@ verify_all(Run *run, const BackupName *names, int count)
 								   .level = run->level,
 								   .percent = run->percent,
 								   .named = run->settings->general->narguments > 0,
+								   .besides = look_at_wal,
 								   .verified = show_result,
 								   .argument = run};
 	bool header = repository_check_header(run->repository);

@@ -13,6 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backup_list.h"
+#include "backup_summary.h"
+#include "backups.h"
 #include "pretty.h"
 #include "wal_inventory.h"
 
@@ -52,6 +55,73 @@ say_system(Doctor *doctor, const WalInventory *inventory)
 				   last.text);
 }
 
+/* Is all WAL of its time there?  A manifest that cannot be read has been reported with the backups.
+ */
+static void
+say_base(Doctor *doctor, const BackupName *name, const WalInventory *inventory)
+{
+	char *error = NULL;
+	Manifest *manifest = repository_manifest_try(doctor->repository, name, &error);
+	bool whole = manifest == NULL;
+	size_t i;
+
+	for (i = 0; !whole && i < inventory->ranges.count; i++)
+	{
+		const WalRange *range = &inventory->ranges.items[i];
+		const ManifestCluster *cluster = &manifest->cluster;
+
+		whole = range->timeline == cluster->timeline &&
+				range->first <= cluster->start / cluster->segment_size &&
+				range->last >= (cluster->stop - 1) / cluster->segment_size;
+	}
+	if (!whole)
+	{
+		char *label = backup_label(name);
+
+		doctor_say(doctor, CHECK_CRITICAL, "WAL",
+				   LIST_HINT " \"nex_backup base verify\" names it. Make a new base backup.",
+				   "WAL of the time of \"%s\" is missing, so it cannot be restored", label);
+		free(label);
+	}
+	manifest_free(manifest);
+	free(error);
+}
+
+/* The base backups of the server whose WAL this is. */
+static void
+say_bases(Doctor *doctor, const BackupName *names, int count, const WalInventory *inventory)
+{
+	int i;
+
+	for (i = 0; i < count; i++)
+	{
+		if (strtoull(names[i].owner.name, NULL, 16) == inventory->system.id)
+			say_base(doctor, &names[i], inventory);
+	}
+}
+
+/* Servers that have base backups here, and no WAL. */
+static void
+say_without_wal(Doctor *doctor, const BackupName *names, int count, const uint64_t *ids,
+				size_t nids)
+{
+	size_t j;
+	int i;
+
+	for (i = 0; i < count; i++)
+	{
+		if (i > 0 && backup_same_owner(&names[i], &names[i - 1]))
+			continue;
+		for (j = 0; j < nids && ids[j] != strtoull(names[i].owner.name, NULL, 16); j++)
+			;
+		if (j == nids)
+			doctor_say(doctor, CHECK_OK, "WAL", NULL,
+					   "cluster %s: its base backups are here, and its WAL is not: recovery needs "
+					   "that from another repository",
+					   names[i].owner.name);
+	}
+}
+
 void
 doctor_check_wal(Doctor *doctor)
 {
@@ -59,8 +129,13 @@ doctor_check_wal(Doctor *doctor)
 	uint64_t *ids;
 	size_t count;
 	size_t i;
+	BackupName *names = NULL;
+	int nnames = 0;
 	StoreResult result = wal_systems(doctor->repository, &ids, &count, &unknown);
 
+	/* What cannot be listed has been said with the backups. */
+	if (!repository_list_clusters(doctor->repository, NULL, &names, &nnames))
+		nnames = 0;
 	if (result.code != STORE_OK)
 		doctor_say(doctor, CHECK_CRITICAL, "WAL", result.hint, "could not be listed: %s",
 				   result.text);
@@ -69,16 +144,22 @@ doctor_check_wal(Doctor *doctor)
 		WalInventory inventory;
 
 		if (wal_inventory_take(doctor->repository, ids[i], &inventory))
+		{
 			say_system(doctor, &inventory);
+			say_bases(doctor, names, nnames, &inventory);
+		}
 		else
 			doctor_say(doctor, CHECK_CRITICAL, "WAL", LIST_HINT,
 					   "system identifier %" PRIu64 ": could not be looked at", ids[i]);
 		wal_inventory_free(&inventory);
 	}
+	if (result.code == STORE_OK)
+		say_without_wal(doctor, names, nnames, ids, count);
 	for (i = 0; i < unknown.nunknown; i++)
 		doctor_say(doctor, CHECK_WARNING, "WAL",
 				   "Move it to another place, outside the repository.",
 				   "\"%s\" is not what nex_backup keeps there", unknown.unknown[i]);
 	wal_listing_free(&unknown);
+	free(names);
 	free(ids);
 }

@@ -67,6 +67,9 @@ extern void verify_report_say(const Manifest *manifest, const BadFile *bad);
 extern void verify_report_add(VerifyReport *report, const Manifest *manifest, uint32_t object,
 							  uint32_t first, uint32_t count, const char *problem);
 
+/* A bad file that is no object. */
+extern void verify_report_bad(VerifyReport *report, const char *path, const char *problem);
+
 /* Count an object that could not be looked at, and why; the first one is reported (exit 1). */
 extern void verify_report_unreadable(VerifyReport *report, const Manifest *manifest,
 									 uint32_t object, const char *problem, const char *hint);

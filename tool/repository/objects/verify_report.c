@@ -99,6 +99,14 @@ verify_report_add(VerifyReport *report, const Manifest *manifest, uint32_t objec
 }
 
 void
+verify_report_bad(VerifyReport *report, const char *path, const char *problem)
+{
+	report->bad = xrealloc(report->bad, (size_t) (report->nbad + 1) * sizeof(BadFile));
+	report->bad[report->nbad++] =
+		(BadFile){.path = xstrdup(path), .problem = xstrdup(problem), .tables = xstrdup("")};
+}
+
+void
 verify_report_unreadable(VerifyReport *report, const Manifest *manifest, uint32_t object,
 						 const char *problem, const char *hint)
 {

@@ -295,6 +295,8 @@ check_backup(VerifyRun *run, VerifiedBackup *result)
 		memcpy(result->manifest, manifest->seal, sizeof(result->manifest));
 		encryption_warn_untrusted(repository);
 		complete = check_objects(run, result, manifest);
+		if (complete)
+			run->request->besides(result->home, manifest, &result->report, run->request->argument);
 		result->inside = run->request->level == VERIFY_LEVEL_FULL && !manifest->locked;
 		result->unreadable |= result->report.nunreadable > 0;
 		say_bad(run, result, manifest);

@@ -46,6 +46,13 @@ typedef struct VerifyRequest
 	int percent; /* of a sample */
 	bool named;  /* somebody has named the backup, and must know if it is removed meanwhile */
 
+	/*
+	 * What a backup needs besides its objects: bad files go to the report, as do those that could
+	 * not be looked at.  A callback, since that is on floors above this one.
+	 */
+	void (*besides)(Repository *home, const Manifest *manifest, VerifyReport *report,
+					void *argument);
+
 	/* Told of each backup that is still there. */
 	void (*verified)(const VerifiedBackup *backup, void *argument);
 	void *argument;
