@@ -196,8 +196,23 @@ my $name = there('SELECT pg_walfile_name(pg_switch_wal())');
 ok(wait_until(sub { there("SELECT coalesce(max(last_archived_wal), '') >= '$name' FROM pg_stat_archiver") eq 't' }), 'it archives');
 stop($paused);
 comes_back('the old timeline', scalar @after, '--timeline=1');
-$plan = tool_json("--repo=$repo", 'restore', '--cluster', "--data-dir=$scratch/dry", "--tablespace-mapping=$scratch/space=$scratch/dry.space", '--dry-run');
+my @dry = ('restore', '--cluster', "--data-dir=$scratch/dry", "--tablespace-mapping=$scratch/space=$scratch/dry.space", '--dry-run');
+$plan = tool_json("--repo=$repo", @dry);
 is_deeply([ map { $_->{timeline} } @{ $plan->{path} } ], [ 1, 2 ], 'without a word the newest is taken');
+
+# A base backup of the timeline that was left is newer; what that recovery undid must not come back.
+my $left = tool_json("--repo=$repo", @backup);
+write_rows(2);
+archived();
+for my $options ([], [ '--timeline=2' ], [ '--target-lsn=' . $plan->{newest_transaction}{lsn} ])
+{
+	my $newer = tool_json("--repo=$repo", @dry, @$options);
+	is($newer->{backup}, $second->{backup}, "the base backup leads to timeline 2 (@$options)");
+	is_deeply($newer->{path}, $plan->{path}, 'and the path does');
+}
+like((tool("--repo=$repo", @dry))[2], qr/base backup \Q$left->{backup}\E is passed over: it is of timeline 1 behind/, 'the other one is named');
+is(tool_json("--repo=$repo", @dry, $left->{backup})->{path}[-1]{timeline}, 1, 'it can be named');
+is(tool_json("--repo=$repo", @dry, '--timeline=1')->{backup}, $left->{backup}, 'or its timeline');
 
 # ------------------------------------------------------------ encrypted
 

@@ -18,33 +18,6 @@
 #include "log.h"
 #include "memory.h"
 
-#define LOOK_HINT "\"nex_backup wal list\" shows what there is."
-
-/* Does a timeline come from where the base backup is consistent? */
-static bool
-descends(const WalHistory *history, const Manifest *base)
-{
-	uint64_t end;
-
-	return wal_history_find(history, base->cluster.timeline, &end) && end >= base->cluster.stop;
-}
-
-static uint32_t
-newest_timeline(const WalInventory *inventory, const Manifest *base)
-{
-	uint32_t newest = base->cluster.timeline;
-	size_t i;
-
-	for (i = 0; i < inventory->nhistories; i++)
-	{
-		const WalHistory *history = &inventory->histories[i];
-
-		if (history->timeline > newest && descends(history, base))
-			newest = history->timeline;
-	}
-	return newest;
-}
-
 static void
 add_step(RecoveryPath *path, uint32_t timeline, uint64_t begin)
 {
@@ -53,34 +26,25 @@ add_step(RecoveryPath *path, uint32_t timeline, uint64_t begin)
 }
 
 /* The timelines from that of the base backup to the wanted one. */
-static bool
+static void
 find_steps(RecoveryPath *path, const Manifest *base, uint32_t timeline)
 {
-	const WalHistory *history = wal_inventory_history(path->inventory, timeline);
+	const WalHistory *history = timeline != base->cluster.timeline
+									? wal_inventory_history(path->inventory, timeline)
+									: NULL;
 	uint64_t begin = base->cluster.start;
 	int i;
 
-	if (timeline == base->cluster.timeline)
-	{
-		add_step(path, timeline, begin);
-		return true;
-	}
-	if (history == NULL || !descends(history, base))
-		return report_error(EXIT_FAILED, NULL, LOOK_HINT,
-							history == NULL
-								? "there is no history of timeline %u in the archive"
-								: "timeline %u does not come from the state of the base backup",
-							timeline);
-	for (i = 0; i < history->count; i++)
+	for (i = 0; history != NULL && i < history->count; i++)
 	{
 		const WalAncestor *ancestor = &history->ancestors[i];
 
 		if (path->count > 0 || ancestor->timeline == base->cluster.timeline)
 			add_step(path, ancestor->timeline, begin);
-		begin = ancestor->end;
+		if (path->count > 0)
+			begin = ancestor->end;
 	}
 	add_step(path, timeline, begin);
-	return true;
 }
 
 /* Find a segment by its name among the files, which are sorted by it. */
@@ -104,16 +68,23 @@ find_file(const WalListing *listing, const char *name)
 			   : NULL;
 }
 
-const WalFile *
-recovery_path_segment(const RecoveryPath *path, uint64_t number)
+void
+recovery_path_name(const RecoveryPath *path, uint64_t number, WalName *name)
 {
 	uint32_t size = path->inventory->system.segment_size;
 	int i = path->count - 1;
-	WalName name;
 
 	while (i > 0 && number < path->steps[i].begin / size)
 		i--;
-	wal_segment_name(path->steps[i].timeline, number, size, &name);
+	wal_segment_name(path->steps[i].timeline, number, size, name);
+}
+
+const WalFile *
+recovery_path_segment(const RecoveryPath *path, uint64_t number)
+{
+	WalName name;
+
+	recovery_path_name(path, number, &name);
 	return find_file(&path->inventory->listing, name.text);
 }
 
@@ -134,21 +105,28 @@ is_ambiguous(const RecoveryPath *path, const char *name)
 uint64_t
 recovery_path_behind_gap(const RecoveryPath *path)
 {
-	uint32_t newest = path->steps[path->count - 1].timeline;
-	uint64_t found = 0;
+	const WalRanges *ranges = &path->inventory->ranges;
+	uint64_t found = path->last;
 	size_t i;
 
-	for (i = 0; i < path->inventory->ranges.count; i++)
+	for (i = 0; i < ranges->count; i++)
 	{
-		const WalRange *range = &path->inventory->ranges.items[i];
+		const WalRange *range = &ranges->items[i];
+		uint64_t number;
+		WalName name;
 
-		if (range->timeline == newest && range->last > path->last && range->last > found)
-			found = range->last;
+		/* What a timeline wrote behind its end on the path does not count. */
+		for (number = range->last; number > found && number >= range->first; number--)
+		{
+			recovery_path_name(path, number, &name);
+			if (name.timeline == range->timeline)
+				found = number;
+		}
 	}
-	return found;
+	return found > path->last ? found : 0;
 }
 
-bool
+char *
 recovery_path_find(const WalInventory *inventory, const Manifest *base, uint32_t timeline,
 				   RecoveryPath *path)
 {
@@ -159,22 +137,17 @@ recovery_path_find(const WalInventory *inventory, const Manifest *base, uint32_t
 
 	memset(path, 0, sizeof(*path));
 	path->inventory = inventory;
-	if (inventory->histories_unread)
-		log_warning("history files of timelines could not be read, so newer timelines may be "
-					"unknown");
-	if (!find_steps(path, base, timeline != 0 ? timeline : newest_timeline(inventory, base)))
-		return false;
+	find_steps(path, base, timeline);
 	path->first = base->cluster.start / size;
 	path->last = path->first - 1;
 	while ((file = recovery_path_segment(path, path->last + 1)) != NULL &&
 		   !is_ambiguous(path, file->name.text))
 		path->last++;
 	if (path->last >= needed && path->last + 1 > path->first)
-		return true;
-	wal_segment_name(base->cluster.timeline, path->last + 1, size, &name);
-	return report_error(EXIT_INTEGRITY, NULL, LOOK_HINT,
-						"WAL segment %s, without which base backup %s is not consistent, is %s",
-						name.text, base->id, file != NULL ? "there twice" : "missing");
+		return NULL;
+	recovery_path_name(path, path->last + 1, &name);
+	return xasprintf("WAL segment %s, without which base backup %s is not consistent, is %s",
+					 name.text, base->id, file != NULL ? "there twice" : "missing");
 }
 
 void

@@ -30,13 +30,15 @@ typedef struct RecoveryPath
 } RecoveryPath;
 
 /*
- * The path along a timeline (0: the newest that can be reached).  False
- * (reported) if that does not come from where the base backup is consistent,
- * or if WAL that the base backup needs is not there.
+ * The path along a timeline to which the base backup leads (base_choice.h).  NULL, or what WAL
+ * that the base backup needs is not there; caller frees.
  */
-extern bool recovery_path_find(const WalInventory *inventory, const Manifest *base,
-							   uint32_t timeline, RecoveryPath *path);
+extern char *recovery_path_find(const WalInventory *inventory, const Manifest *base,
+								uint32_t timeline, RecoveryPath *path);
 extern void recovery_path_free(RecoveryPath *path);
+
+/* The name of a segment on the path, which need not be there. */
+extern void recovery_path_name(const RecoveryPath *path, uint64_t number, WalName *name);
 
 /* The file of a segment on the path; NULL if there is none. */
 extern const WalFile *recovery_path_segment(const RecoveryPath *path, uint64_t number);

@@ -18,6 +18,7 @@
 
 #include "backup_list.h"
 #include "backups.h"
+#include "base_choice.h"
 #include "choose.h"
 #include "cluster_settings.h"
 #include "interrupt.h"
@@ -198,8 +199,7 @@ report_unreachable(const RecoveryPlan *plan)
 	char *detail;
 	WalName name;
 
-	wal_segment_name(plan->path.steps[plan->path.count - 1].timeline, plan->path.last,
-					 plan->inventory.system.segment_size, &name);
+	recovery_path_name(&plan->path, plan->path.last, &name);
 	if (plan->has_newest)
 		recovery_time_text(plan->newest.time, time);
 	detail = xasprintf("The WAL that is archived without a gap ends with segment %.24s%s%s%s.",
@@ -223,8 +223,6 @@ report_unreachable(const RecoveryPlan *plan)
 static bool
 refuse_gap(const RecoveryPlan *plan)
 {
-	uint32_t size = plan->inventory.system.segment_size;
-	uint32_t timeline = plan->path.steps[plan->path.count - 1].timeline;
 	uint64_t behind = recovery_path_behind_gap(&plan->path);
 	char time[TARGET_TIME_SIZE] = "";
 	char *detail = NULL;
@@ -233,8 +231,8 @@ refuse_gap(const RecoveryPlan *plan)
 
 	if (plan->target.kind != TARGET_END || behind == 0)
 		return true;
-	wal_segment_name(timeline, plan->path.last + 1, size, &missing);
-	wal_segment_name(timeline, behind, size, &later);
+	recovery_path_name(&plan->path, plan->path.last + 1, &missing);
+	recovery_path_name(&plan->path, behind, &later);
 	if (plan->has_newest)
 	{
 		recovery_time_text(plan->newest.time, time);
@@ -273,35 +271,41 @@ forget_base(RecoveryPlan *plan)
 	plan->newest.kind = WAL_EVENT_OTHER;
 }
 
-/* Take this one, if it can be.  *fits: the target can be reached from it. */
-static bool
-try_base(const Settings *settings, Repository *repository, const BackupName *name,
-		 RecoveryPlan *plan, bool *fits)
+typedef enum BaseVerdict
 {
-	const char *timeline = settings->cluster->timeline;
+	BASE_FITS,
+	BASE_TOO_LATE,
+	BASE_TOO_EARLY, /* the target is not in the WAL behind it */
+	BASE_LACKS_WAL,
+	BASE_FAILED /* reported */
+} BaseVerdict;
 
-	*fits = false;
+/* Take this one, if it can be.  *problem: of BASE_LACKS_WAL. */
+static BaseVerdict
+try_base(BaseChoice *choice, int i, RecoveryPlan *plan, char **problem)
+{
 	forget_base(plan);
-	plan->name = *name;
-	plan->base = repository_manifest_inside(repository, name);
+	plan->name = choice->names[i];
+	plan->base = repository_manifest_inside(choice->repository, &plan->name);
 	if (plan->base == NULL)
-		return false;
+		return BASE_FAILED;
 	if (!is_early_enough(&plan->target, plan->base))
-		return true;
-	if (!recovery_path_find(&plan->inventory, plan->base,
-							timeline != NULL ? (uint32_t) strtoul(timeline, NULL, 10) : 0,
-							&plan->path) ||
-		!find_target(plan))
-		return false;
-	*fits = plan->found || plan->target.kind == TARGET_END || plan->target.kind == TARGET_IMMEDIATE;
-	return true;
+		return BASE_TOO_LATE;
+	*problem = recovery_path_find(&plan->inventory, plan->base, choice->timeline, &plan->path);
+	if (*problem != NULL)
+		return BASE_LACKS_WAL;
+	if (!find_target(plan))
+		return BASE_FAILED;
+	return plan->found || plan->target.kind == TARGET_END || plan->target.kind == TARGET_IMMEDIATE
+			   ? BASE_FITS
+			   : BASE_TOO_EARLY;
 }
 
 static bool
-report_too_early(const RecoveryPlan *plan, const char *id)
+report_too_early(const RecoveryPlan *plan)
 {
-	char *detail =
-		xasprintf("Base backup %s is consistent from %s on.", id, plan->base->snapshot_at);
+	char *detail = xasprintf("Base backup %s is consistent from %s on.", plan->base->id,
+							 plan->base->snapshot_at);
 
 	report_error(EXIT_FAILED, detail,
 				 "\"nex_backup base list\" shows what there is.  A moment before the oldest base "
@@ -312,32 +316,47 @@ report_too_early(const RecoveryPlan *plan, const char *id)
 }
 
 /*
+ * WAL that a base backup needs is not there: the next older one may come to a transaction or a
+ * restore point before that; to nothing else.  Takes over the problem.
+ */
+static bool
+pass_over(char *problem, bool may_be_older)
+{
+	if (!may_be_older)
+		report_error(EXIT_INTEGRITY, NULL, "\"nex_backup wal list\" shows what there is.", "%s",
+					 problem);
+	else
+		log_warning("%s, so it is passed over", problem);
+	free(problem);
+	return may_be_older;
+}
+
+/*
  * The newest base backup that comes to the target.  Of a time and a position, older ones than the
  * first that is early enough come to nothing else; a transaction, and a restore point, may be
  * before that one.
  */
 static bool
-choose_base(const Settings *settings, Repository *repository, const BackupName *names, int count,
-			RecoveryPlan *plan)
+choose_base(BaseChoice *choice, RecoveryPlan *plan)
 {
 	bool is_searched = plan->target.kind == TARGET_XID || plan->target.kind == TARGET_NAME;
-	bool early = false;
-	int i;
+	BaseVerdict verdict = BASE_TOO_LATE;
+	int i = base_choice_before(choice, choice->count);
 
-	for (i = count - 1; i >= 0; i--)
+	while (i >= 0 && (verdict != BASE_TOO_EARLY || is_searched))
 	{
-		bool fits;
+		char *problem = NULL;
 
-		if (!try_base(settings, repository, &names[i], plan, &fits))
+		verdict = try_base(choice, i, plan, &problem);
+		if (verdict == BASE_FITS || verdict == BASE_FAILED)
+			return verdict == BASE_FITS;
+		if (verdict != BASE_TOO_EARLY || is_searched)
+			i = base_choice_before(choice, i);
+		if (verdict == BASE_LACKS_WAL && !pass_over(problem, is_searched && i >= 0))
 			return false;
-		if (fits)
-			return true;
-		early = plan->path.count > 0;
-		if (early && !is_searched)
-			break;
 	}
-	if (!early)
-		return report_too_early(plan, names[0].id);
+	if (verdict == BASE_TOO_LATE)
+		return report_too_early(plan);
 	return find_newest(plan) && report_unreachable(plan);
 }
 
@@ -369,6 +388,8 @@ bool
 recovery_plan_make(const Settings *settings, Repository *repository, const char *base,
 				   RecoveryPlan *plan)
 {
+	const char *timeline = settings->cluster->timeline;
+	BaseChoice choice = {.places = NULL};
 	BackupName *names = NULL;
 	int count = 0;
 	bool good;
@@ -378,13 +399,16 @@ recovery_plan_make(const Settings *settings, Repository *repository, const char 
 		recovery_target_read(settings->cluster, &plan->target) &&
 		list_bases(repository, base, &names, &count) &&
 		wal_inventory_take(repository, strtoull(names[0].owner.name, NULL, 16), &plan->inventory) &&
-		choose_base(settings, repository, names, count, plan) &&
-		(plan->has_newest || find_newest(plan)) && refuse_gap(plan);
+		base_choice_make(repository, &plan->inventory,
+						 timeline != NULL ? (uint32_t) strtoul(timeline, NULL, 10) : 0, names,
+						 count, &choice) &&
+		choose_base(&choice, plan) && (plan->has_newest || find_newest(plan)) && refuse_gap(plan);
 	if (good && plan->target.kind == TARGET_END)
 	{
 		plan->last = plan->newest;
 		plan->has_last = plan->has_newest;
 	}
+	base_choice_free(&choice);
 	free(names);
 	return good;
 }
