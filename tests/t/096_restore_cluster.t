@@ -51,6 +51,7 @@ sub archived
 # ------------------------------------------------------------ a history
 
 mkdir "$scratch/space" or die;
+symlink($scratch, $node->data_dir . '/outside') or die;
 on(<<"SQL");
 CREATE TABLESPACE space LOCATION '$scratch/space';
 CREATE TABLE w (i int, pad text DEFAULT repeat('x', 200)) TABLESPACE space;
@@ -174,11 +175,14 @@ is(system("pg_ctl -D $all -l $all.log -w start >/dev/null"), 0, 'it starts again
 my @dumps = map { my $out = qx{pg_dumpall -p $_}; $out =~ s/^\\(?:un)?restrict .*$//mg; $out =~ s{\Q$all.space\E}{$scratch/space}g; $out } ($node->port, $port);
 ok(length($dumps[0]) > 10000 && $dumps[0] eq $dumps[1], 'pg_dumpall says the same of both');
 is(there('SHOW archive_mode'), 'off', 'it does not archive until somebody says so');
+ok(!-l "$all/outside", 'a link that leads to what another server may use is not made');
 stop($all);
 
 # It stops, and is a standby as long as nobody says more.
 my $paused = "$scratch/paused";
-is((restore($paused, '--target=immediate'))[0], 0, 'as soon as it is consistent');
+my ($result, undef, $left_out) = restore($paused, '--target=immediate');
+is($result, 0, 'as soon as it is consistent');
+like($left_out, qr{link "outside" to "\Q$scratch\E" was left out}, 'a link that is left out is named');
 start($paused, 1);
 {
 	local $ENV{PGPORT} = $port;
@@ -250,10 +254,37 @@ tool_fails([ "--repo=$repo", 'restore', '--cluster', '--data-dir=' . Cwd::abs_pa
 tool_fails([ "--repo=$repo", 'restore', '--cluster', "--data-dir=$scratch/refused" ], 1, qr{directory "\Q$scratch/space\E" is not empty.*--tablespace-mapping}s, 'a tablespace that is there');
 tool_fails([ "--repo=$repo", 'restore', 'w', '--target=immediate' ], 2, qr/--target needs --cluster/, 'a target without --cluster');
 
+# Without its history, the server would not start on a timeline, nor does anybody know which is the newest.
+my ($history) = grep { m{/00000002\.history} } map { "$repo/$_" } all_files($repo);
+my $bytes = read_bytes($history);
+unlink $history or die;
+refused('a timeline without history', 3, qr/file "00000002\.history" is not in the archive/);
+refused('it is asked for', 3, qr/file "00000002\.history" is not in the archive/, '--timeline=2');
+write_bytes($history, substr($bytes, 0, -1));
+refused('a damaged history', 3, qr/file "00000002\.history" of the archive cannot be read.*does not match the digest/s);
+write_bytes($history, $bytes);
+
+# The recovery creates a tablespace in the directory that it had, which is that of the server.
+mkdir "$scratch/later" or die;
+on("CREATE TABLESPACE later LOCATION '$scratch/later'");
+on('CREATE TABLE in_later TABLESPACE later AS SELECT 1 AS i');
+write_rows(1);
+archived();
+refused('a tablespace that the recovery creates', 1, qr{directory "\Q$scratch/later\E", in which the recovery creates a tablespace, is not empty.*The WAL creates tablespace \d+ there at [0-9A-F]+/}s, '--timeline=1');
+is_deeply(tool_json("--repo=$repo", @dry, "--target-lsn=$after[-2]", '--timeline=1')->{tablespaces_created}, [], 'a target before it can be reached');
+on('DROP TABLE in_later');
+on('DROP TABLESPACE later');
+write_rows(1);
+archived();
+rmdir "$scratch/later" or die;
+is(tool_json("--repo=$repo", @dry, '--timeline=1')->{tablespaces_created}[0]{path}, "$scratch/later", 'the plan names it');
+comes_back('a directory that is absent is made for it', scalar @after, '--timeline=1');
+refused('a tablespace that there is not', 2, qr{has no tablespace in this directory}, "--tablespace-mapping=$scratch/spaec=$scratch/refused.space");
+
 # A segment that is missing, in the middle.
 $plan = tool_json("--repo=$repo", 'restore', '--cluster', "--data-dir=$scratch/dry", "--tablespace-mapping=$scratch/space=$scratch/dry.space", '--dry-run', '--timeline=1');
 my ($middle) = grep { m{/wal/[0-9a-f]{16}/00000001/.*/\Q$plan->{first_segment}\E-} } map { "$repo/$_" } grep { m{^wal/} } map { s{^\./}{}r } all_files($repo);
-my $bytes = read_bytes($middle);
+$bytes = read_bytes($middle);
 unlink $middle or die;
 refused('a segment that the base backup needs', 3, qr/WAL segment \Q$plan->{first_segment}\E, without which base backup .* is missing/, '--timeline=1');
 write_bytes($middle, $bytes);
@@ -262,6 +293,10 @@ my $before = sprintf('%s%08X', substr($plan->{last_segment}, 0, 16), hex(substr(
 $bytes = read_bytes($middle);
 unlink $middle or die;
 refused('a segment in the middle', 3, qr/WAL segment $before is missing.*last transaction before the gap/s, '--timeline=1', $first->{backup});
+substr(my $damaged = $bytes, length($bytes) / 2, 1) ^= "\1";
+write_bytes($middle, $damaged);
+refused('a damaged segment in the middle', 3, qr/WAL file "$before" .* does not match the digest in its name.*server would stop there/s, '--timeline=1', $first->{backup});
+tool_fails([ "--repo=$repo", @dry, '--timeline=1', $first->{backup} ], 3, qr/does not match the digest/, 'and by --dry-run');
 write_bytes($middle, $bytes);
 
 $node->stop;

@@ -78,6 +78,7 @@ print_plan(const ClusterRestore *restore)
 	char time[TARGET_TIME_SIZE];
 	WalName first;
 	WalName last;
+	size_t later;
 	uint32_t i;
 
 	segment_name(plan, plan->path.first, &first);
@@ -105,6 +106,8 @@ print_plan(const ClusterRestore *restore)
 	for (i = 0; i < cluster->ntablespaces; i++)
 		show_text("Tablespace   %s\n",
 				  data_directory_of_tablespace(&restore->target, &cluster->tablespaces[i]));
+	for (later = 0; later < restore->later.count; later++)
+		show_text("Tablespace   %s, created by the recovery\n", restore->later.items[later].path);
 	if (cluster->damaged > 0)
 		show_text("DAMAGED      %s of the server, when the base backup was made\n",
 				  pretty_number_of(cluster->damaged, "page"));
@@ -125,6 +128,24 @@ event_json(bool known, const WalEvent *event)
 	return json_pack("{s:s, s:o, s:i}", "lsn", lsn, "time",
 					 event->kind != WAL_EVENT_OTHER ? json_string(time) : json_null(), "xid",
 					 (int) event->xid);
+}
+
+static json_t *
+later_json(const LaterTablespaces *later)
+{
+	json_t *array = json_array();
+	size_t i;
+
+	for (i = 0; i < later->count; i++)
+	{
+		char lsn[WAL_POSITION_SIZE];
+
+		wal_lsn_print(later->items[i].lsn, lsn);
+		json_array_append_new(array,
+							  json_pack("{s:I, s:o, s:s}", "oid", (json_int_t) later->items[i].oid,
+										"path", json_text(later->items[i].path), "lsn", lsn));
+	}
+	return array;
 }
 
 static json_t *
@@ -160,6 +181,7 @@ plan_json(const ClusterRestore *restore, bool done)
 	json_object_set_new(value, "stops_at", event_json(plan->found, &plan->at));
 	json_object_set_new(value, "last_transaction", event_json(plan->has_last, &plan->last));
 	json_object_set_new(value, "newest_transaction", event_json(plan->has_newest, &plan->newest));
+	json_object_set_new(value, "tablespaces_created", later_json(&restore->later));
 	json_object_set_new(value, "data_dir", json_text(restore->target.path));
 	json_object_set_new(value, "restore_command", json_text(restore->command));
 	return value;

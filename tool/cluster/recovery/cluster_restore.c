@@ -14,6 +14,7 @@
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"
+#include "recovery_proof.h"
 #include "recovery_settings.h"
 #include "restore_settings.h"
 #include "settings.h"
@@ -31,12 +32,14 @@ cluster_restore_plan(ClusterRestore *restore, const Settings *settings, Reposito
 	restore->target.directory = -1;
 	restore->target.path = settings->cluster->data_dir;
 	restore->target.mappings = &settings->restore->tablespace_mappings;
+	restore->target.later = &restore->later;
 	if (!recovery_plan_make(settings, repository, base, &restore->plan) ||
-		!base_content_read(repository, restore->plan.base, &restore->content))
+		!base_content_read(repository, restore->plan.base, &restore->content) ||
+		!recovery_prove(&restore->plan, settings->work->jobs, &restore->later))
 		return false;
 	restore->command = recovery_command(settings, &restore->plan);
 	return restore->command != NULL &&
-		   data_directory_check(&restore->target, restore->plan.base, restore->content.bytes);
+		   data_directory_check(&restore->target, restore->plan.base, &restore->content);
 }
 
 /* What the server finds when it starts: where to begin, and how far to go. */
@@ -75,6 +78,11 @@ cluster_restore_execute(ClusterRestore *restore)
 void
 cluster_restore_free(ClusterRestore *restore)
 {
+	size_t i;
+
+	for (i = 0; i < restore->later.count; i++)
+		free(restore->later.items[i].path);
+	free(restore->later.items);
 	data_directory_close(&restore->target);
 	base_content_free(&restore->content);
 	recovery_plan_free(&restore->plan);

@@ -17,6 +17,7 @@ typedef struct ClusterRestore
 	Repository *repository;
 	RecoveryPlan plan;
 	BaseContent content;
+	LaterTablespaces later;
 	DataDirectory target;
 	char *command; /* restore_command */
 } ClusterRestore;

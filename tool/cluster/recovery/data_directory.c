@@ -3,9 +3,10 @@
  * data_directory.c
  *	  The data directory that is made of a base backup.
  *
- * Links to tablespaces are made by us, for directories that were empty; other
- * links come when no file is written any more, so that none of them leads
- * anything elsewhere.
+ * Links to tablespaces are made by us, for directories that were empty.  Of
+ * other links, those that lead out of the data directory are not made: what
+ * they lead to may be in use by the server that was backed up.  The rest comes
+ * when no file is written any more.
  *
  *-------------------------------------------------------------------------
  */
@@ -29,6 +30,7 @@
 #include "member_reader.h"
 #include "memory.h"
 #include "progress.h"
+#include "wal_position.h"
 
 #define CONTROL_UNFINISHED CONTROL_FILE ".nex_backup"
 #define MAX_THREADS 64
@@ -44,34 +46,50 @@ report_path(const char *path, int error, const char *what)
 						strerror(error));
 }
 
-/* Is a directory absent, or empty?  False (reported) if not. */
+/* Is a directory absent, or empty?  False (reported) if that cannot be found out. */
 static bool
-check_empty(const char *path, const char *hint)
+is_empty(const char *path, bool *empty)
 {
 	DIR *directory = opendir(path);
 	const struct dirent *entry;
-	bool empty = true;
 
+	*empty = true;
 	if (directory == NULL)
 		return errno == ENOENT || report_path(path, errno, "open directory");
-	while (empty && (entry = readdir(directory)) != NULL)
-		empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+	while (*empty && (entry = readdir(directory)) != NULL)
+		*empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
 	closedir(directory);
-	return empty || report_error(EXIT_FAILED, NULL, hint, "directory \"%s\" is not empty", path);
+	return true;
+}
+
+static bool
+check_empty(const char *path, const char *hint)
+{
+	bool empty;
+
+	return is_empty(path, &empty) &&
+		   (empty || report_error(EXIT_FAILED, NULL, hint, "directory \"%s\" is not empty", path));
+}
+
+static bool
+is_mapping_of(const char *mapping, const ManifestTablespace *tablespace)
+{
+	size_t length = strlen(tablespace->path);
+
+	return strncmp(mapping, tablespace->path, length) == 0 && mapping[length] == '=';
 }
 
 const char *
 data_directory_of_tablespace(const DataDirectory *target, const ManifestTablespace *tablespace)
 {
-	size_t length = strlen(tablespace->path);
 	int i;
 
 	for (i = 0; i < target->mappings->count; i++)
 	{
 		const char *mapping = target->mappings->items[i];
 
-		if (strncmp(mapping, tablespace->path, length) == 0 && mapping[length] == '=')
-			return mapping + length + 1;
+		if (is_mapping_of(mapping, tablespace))
+			return mapping + strlen(tablespace->path) + 1;
 	}
 	return tablespace->path;
 }
@@ -116,6 +134,107 @@ check_tablespaces(const DataDirectory *target, const Manifest *base)
 	return true;
 }
 
+/* An option that means none of the tablespaces is a mistake, which must not put one elsewhere. */
+static bool
+check_mappings(const DataDirectory *target, const Manifest *base)
+{
+	const ManifestCluster *cluster = &base->cluster;
+	int i;
+
+	for (i = 0; i < target->mappings->count; i++)
+	{
+		const char *mapping = target->mappings->items[i];
+		uint32_t j = 0;
+
+		while (j < cluster->ntablespaces && !is_mapping_of(mapping, &cluster->tablespaces[j]))
+			j++;
+		if (j == cluster->ntablespaces)
+			return report_error(EXIT_USAGE, NULL,
+								"\"nex_backup base info\" shows the directories of tablespaces.  "
+								"One that is created later, by the recovery, cannot be moved.",
+								"--tablespace-mapping=%s: base backup %s has no tablespace in this "
+								"directory",
+								mapping, base->id);
+	}
+	return true;
+}
+
+static bool
+report_later(const LaterTablespace *later, const char *problem)
+{
+	char lsn[WAL_POSITION_SIZE];
+	char *detail;
+
+	wal_lsn_print(later->lsn, lsn);
+	detail = xasprintf("The WAL creates tablespace %u there at %s.  No option gives it another "
+					   "directory, and that of a running server would be overwritten.",
+					   later->oid, lsn);
+	report_error(EXIT_FAILED, detail,
+				 "Restore on another machine, or to a target before this (--target-lsn and "
+				 "--exclusive), or take a base backup that is newer.",
+				 "directory \"%s\", in which the recovery creates a tablespace, %s", later->path,
+				 problem);
+	free(detail);
+	return false;
+}
+
+/* Tablespaces that the WAL creates come to the directory that they had, whatever is mapped. */
+static bool
+check_later(const DataDirectory *target, const Manifest *base)
+{
+	const ManifestCluster *cluster = &base->cluster;
+	size_t i;
+	uint32_t j;
+
+	for (i = 0; i < target->later->count; i++)
+	{
+		const LaterTablespace *later = &target->later->items[i];
+		bool empty;
+
+		if (later->path[0] == '\0')
+			continue; /* it is in the data directory itself */
+		for (j = 0; j < cluster->ntablespaces; j++)
+		{
+			const ManifestTablespace *tablespace = &cluster->tablespaces[j];
+			const char *path = data_directory_of_tablespace(target, tablespace);
+
+			if (strcmp(path, tablespace->path) == 0)
+				continue;
+			if (tablespace->oid == later->oid)
+				return report_later(later, "cannot be mapped to another one");
+			if (strcmp(path, later->path) == 0)
+				return report_later(later, "is mapped to by another tablespace");
+		}
+		if (!is_empty(later->path, &empty))
+			return false;
+		if (!empty)
+			return report_later(later, "is not empty");
+	}
+	return true;
+}
+
+/* Does a link lead out of the data directory? */
+static bool
+leads_outside(const FileMapEntry *entry)
+{
+	return entry->target[0] == '/' || !cluster_path_valid(entry->target);
+}
+
+static bool
+check_link(const FileMapEntry *entry, void *argument)
+{
+	const Manifest *base = argument;
+
+	return entry->type != MAP_LINK || !leads_outside(entry) || !cluster_is_of_server(entry->path) ||
+		   report_error(
+			   EXIT_INTEGRITY, NULL,
+			   "Restore from another base backup.  In the server, move what the link leads "
+			   "to into the data directory, or into a tablespace.",
+			   "base backup %s lacks what the server keeps in \"%s\", which was a link to "
+			   "\"%s\"",
+			   base->id, entry->path, entry->target);
+}
+
 /* The space where the directory is, or will be; with tablespaces nobody knows how much goes where.
  */
 static bool
@@ -142,7 +261,7 @@ check_space(const char *path, uint64_t bytes)
 }
 
 bool
-data_directory_check(const DataDirectory *target, const Manifest *base, uint64_t bytes)
+data_directory_check(const DataDirectory *target, const Manifest *base, const BaseContent *content)
 {
 	if (target->path[0] != '/')
 		return report_error(EXIT_USAGE, NULL, NULL, "--data-dir must be an absolute path");
@@ -153,8 +272,9 @@ data_directory_check(const DataDirectory *target, const Manifest *base, uint64_t
 			"a cluster is not restored by root");
 	return check_empty(target->path, "A cluster is restored to a new directory only.  Stop the "
 									 "server if it is its own, and move the directory away.") &&
-		   check_tablespaces(target, base) &&
-		   (base->cluster.ntablespaces > 0 || check_space(target->path, bytes));
+		   check_mappings(target, base) && check_tablespaces(target, base) &&
+		   check_later(target, base) && base_content_each(content, check_link, (void *) base) &&
+		   (base->cluster.ntablespaces > 0 || check_space(target->path, content->bytes));
 }
 
 /* ---- making ---- */
@@ -277,9 +397,33 @@ make_link(const FileMapEntry *entry, void *argument)
 {
 	const Filling *filling = argument;
 
-	return entry->type != MAP_LINK ||
-		   symlinkat(entry->target, filling->target->directory, entry->path) == 0 ||
+	if (entry->type != MAP_LINK)
+		return true;
+	if (leads_outside(entry))
+	{
+		log_warning_hint("It may be used by the server that was backed up.  Make the link, if this "
+						 "one needs it and has that to itself.",
+						 "link \"%s\" to \"%s\" was left out", entry->path, entry->target);
+		return true;
+	}
+	return symlinkat(entry->target, filling->target->directory, entry->path) == 0 ||
 		   report_file(filling->target, entry->path, errno, "create link");
+}
+
+/* The server creates links to them, no directories. */
+static bool
+make_later(const DataDirectory *target)
+{
+	size_t i;
+
+	for (i = 0; i < target->later->count; i++)
+	{
+		const char *path = target->later->items[i].path;
+
+		if (path[0] != '\0' && !make_directory(path))
+			return false;
+	}
+	return true;
 }
 
 /* ---- content ---- */
@@ -444,7 +588,7 @@ data_directory_fill(DataDirectory *target, Repository *repository, const Manifes
 		return report_path(target->path, errno, "set the mode of directory");
 	progress_phase("restoring files", "objects", base->nobjects, content->bytes);
 	return base_content_each(content, make_entry, &filling) && run_threads(&filling, threads) &&
-		   base_content_each(content, make_link, &filling);
+		   make_later(target) && base_content_each(content, make_link, &filling);
 }
 
 bool

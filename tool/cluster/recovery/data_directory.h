@@ -12,21 +12,26 @@
 #define NEX_DATA_DIRECTORY_H
 
 #include "base_content.h"
+#include "later_tablespace.h"
 #include "text_list.h"
 
 typedef struct DataDirectory
 {
 	const char *path;
-	const TextList *mappings; /* OLD=NEW, of tablespaces */
-	int directory;            /* open; -1: not yet */
-	bool made;                /* something was written there */
+	const TextList *mappings;      /* OLD=NEW, of tablespaces */
+	const LaterTablespaces *later; /* whose directories the recovery expects */
+	int directory;                 /* open; -1: not yet */
+	bool made;                     /* something was written there */
 } DataDirectory;
 
 /*
- * Can a cluster be put there: are it and the directories of its tablespaces
- * empty, or absent?  Changes nothing.  False (reported) if not.
+ * Can a cluster be put there: are it and the directories of its tablespaces,
+ * those that the recovery creates included, empty or absent; and does nothing
+ * that the server keeps for itself lie elsewhere?  Changes nothing.  False
+ * (reported) if not.
  */
-extern bool data_directory_check(const DataDirectory *target, const Manifest *base, uint64_t bytes);
+extern bool data_directory_check(const DataDirectory *target, const Manifest *base,
+								 const BaseContent *content);
 
 /* Where a tablespace goes: to the directory that it was in, or to the one that is mapped to that.
  */

@@ -34,12 +34,17 @@
  * works. */
 #define LOOK_BACK 8
 
+#define DAMAGED_HINT                                                                               \
+	"The server would stop there.  Recover to a target before it (--target-time), or from a base " \
+	"backup behind it.  If a server still has the segment in pg_wal, \"nex_backup wal push\" "     \
+	"stores it again."
+
 #define POSTGRES_EPOCH 946684800
 
 /* ---- reading WAL ---- */
 
-static bool
-read_segment(const RecoveryPlan *plan, uint64_t number, WalRecords *records)
+bool
+recovery_plan_read(const RecoveryPlan *plan, uint64_t number, WalRecords *records)
 {
 	const WalSystem *system = &plan->inventory.system;
 	const WalFile *file = recovery_path_segment(&plan->path, number);
@@ -51,7 +56,9 @@ read_segment(const RecoveryPlan *plan, uint64_t number, WalRecords *records)
 	if (verdict == WAL_GOOD)
 		problem = wal_records_add(records, content.data.data, content.data.length);
 	if (problem != NULL)
-		report_error(verdict == WAL_UNREADABLE ? EXIT_FAILED : EXIT_INTEGRITY, NULL, content.hint,
+		report_error(verdict == WAL_UNREADABLE ? EXIT_FAILED : EXIT_INTEGRITY, NULL,
+					 content.hint != NULL || verdict == WAL_UNREADABLE ? content.hint
+																	   : DAMAGED_HINT,
 					 "WAL file \"%s\" in \"%s/%s\" %s", file->name.text,
 					 system->repository->storage->location, directory, problem);
 	wal_content_free(&content);
@@ -70,7 +77,7 @@ scan(const RecoveryPlan *plan, uint64_t from, uint64_t to, WalVisit visit, void 
 
 	wal_records_begin(&records, visit, argument);
 	for (number = from; number <= to && good && !records.ended; number++)
-		good = !stop_requested() && read_segment(plan, number, &records);
+		good = !stop_requested() && recovery_plan_read(plan, number, &records);
 	wal_records_end(&records);
 	return good;
 }

@@ -26,7 +26,9 @@
 /* Resource managers, and what they call their records. */
 #define MANAGER_XLOG 0
 #define MANAGER_TRANSACTION 1
+#define MANAGER_TABLESPACE 5
 #define XLOG_RESTORE_POINT 0x70
+#define TABLESPACE_CREATE 0x00
 #define XACT_KIND 0x70
 #define XACT_COMMIT 0x00
 #define XACT_ABORT 0x20
@@ -105,6 +107,21 @@ main_data(const char *record, size_t length, size_t *bytes)
 	return NULL;
 }
 
+/* xl_tblspc_create_rec: the oid, and the path. */
+static void
+read_tablespace(const char *record, size_t length, WalEvent *event)
+{
+	size_t bytes;
+	const char *data = main_data(record, length, &bytes);
+
+	if (data == NULL || bytes <= sizeof(event->oid) ||
+		memchr(data + sizeof(event->oid), '\0', bytes - sizeof(event->oid)) == NULL)
+		return;
+	event->kind = WAL_EVENT_TABLESPACE;
+	event->oid = get_32(data);
+	event->path = data + sizeof(event->oid);
+}
+
 /* What kind of record it is, and what of it matters. */
 static void
 read_event(const char *record, size_t length, WalEvent *event)
@@ -115,6 +132,11 @@ read_event(const char *record, size_t length, WalEvent *event)
 	const char *data;
 	size_t bytes;
 
+	if (manager == MANAGER_TABLESPACE && (info & 0xF0) == TABLESPACE_CREATE)
+	{
+		read_tablespace(record, length, event);
+		return;
+	}
 	if (manager == MANAGER_TRANSACTION && (kind == XACT_COMMIT || kind == XACT_COMMIT_PREPARED))
 		event->kind = WAL_EVENT_COMMIT;
 	else if (manager == MANAGER_TRANSACTION && (kind == XACT_ABORT || kind == XACT_ABORT_PREPARED))
@@ -235,4 +257,10 @@ wal_records_add(WalRecords *records, const char *data, size_t length)
 			problem = take_page(records, page, head.block_size, head.address + offset, at, &empty);
 	}
 	return problem;
+}
+
+bool
+wal_records_pending(const WalRecords *records)
+{
+	return records->length > 0;
 }

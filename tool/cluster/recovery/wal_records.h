@@ -2,7 +2,8 @@
  *
  * wal_records.h
  *	  The records of WAL at which a recovery can stop: ends of transactions,
- *	  and restore points.
+ *	  and restore points; and those that reach out of the data directory, which
+ *	  create tablespaces.
  *
  * A server that does not come to its target gives up at the end of the WAL,
  * after hours perhaps.  So what a target means is looked for before a file is
@@ -25,16 +26,19 @@ typedef enum WalEventKind
 	WAL_EVENT_OTHER, /* of no interest but for its place */
 	WAL_EVENT_COMMIT,
 	WAL_EVENT_ABORT,
-	WAL_EVENT_POINT /* pg_create_restore_point() */
+	WAL_EVENT_POINT,     /* pg_create_restore_point() */
+	WAL_EVENT_TABLESPACE /* CREATE TABLESPACE */
 } WalEventKind;
 
 typedef struct WalEvent
 {
 	WalEventKind kind;
-	uint64_t lsn;  /* where the record begins */
-	uint32_t xid;  /* 0: of a prepared transaction */
-	int64_t time;  /* microseconds since 2000-01-01; of OTHER: 0 */
-	char name[64]; /* of a restore point */
+	uint64_t lsn;     /* where the record begins */
+	uint32_t xid;     /* 0: of a prepared transaction */
+	int64_t time;     /* microseconds since 2000-01-01; of OTHER and TABLESPACE: 0 */
+	char name[64];    /* of a restore point */
+	uint32_t oid;     /* of a tablespace … */
+	const char *path; /* … and its directory, while the event is visited */
 } WalEvent;
 
 /* False: nothing more is wanted. */
@@ -57,6 +61,9 @@ extern void wal_records_begin(WalRecords *records, WalVisit visit, void *argumen
  * before the first one is passed over.  NULL when good, else what is wrong, static.
  */
 extern const char *wal_records_add(WalRecords *records, const char *data, size_t length);
+
+/* Does the last record go on in the next segment? */
+extern bool wal_records_pending(const WalRecords *records);
 extern void wal_records_end(WalRecords *records);
 
 #endif /* NEX_WAL_RECORDS_H */

@@ -22,6 +22,11 @@ static const char *const left_out[] = {
 	"tablespace_map",       "tablespace_map.old",       "backup_manifest", "current_logfiles",
 	"current_logfiles.tmp", "postgresql.auto.conf.tmp", "recovery.signal", "standby.signal"};
 
+/* What is, or is in, these is the server's own; it makes nothing else there. */
+static const char *const of_server[] = {"PG_VERSION",   "base",    "global",    "pg_commit_ts",
+										"pg_logical",   "pg_stat", "pg_tblspc", "pg_twophase",
+										"pg_multixact", "pg_xact"};
+
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static bool
@@ -73,6 +78,20 @@ cluster_use(const char *path, bool is_directory)
 	return is_among(path, left_out, COUNT(left_out)) || is_temporary_relation(name)
 			   ? CLUSTER_LEAVE_OUT
 			   : CLUSTER_TAKE;
+}
+
+bool
+cluster_is_of_server(const char *path)
+{
+	size_t length = strcspn(path, "/");
+	size_t i;
+
+	for (i = 0; i < COUNT(of_server); i++)
+	{
+		if (strlen(of_server[i]) == length && strncmp(path, of_server[i], length) == 0)
+			return true;
+	}
+	return false;
 }
 
 bool

@@ -28,6 +28,12 @@ typedef enum ClusterUse
 /* By the path alone; what belongs to an unlogged relation is known by relation_file only. */
 extern ClusterUse cluster_use(const char *path, bool is_directory);
 
+/*
+ * Is it a file or directory without which the server is not whole?  Settings, logs and what people
+ * put there are not.
+ */
+extern bool cluster_is_of_server(const char *path);
+
 /* May a path lie in a data directory: relative, without "." and ".."? */
 extern bool cluster_path_valid(const char *path);
 
