@@ -40,8 +40,10 @@ note_versions(BucketStorage *bucket, const BucketReply *reply)
 }
 
 StoreResult
-bucket_send_for(BucketStorage *bucket, const char *path, BucketRequest *request, BucketReply *reply)
+bucket_send_for(BucketStorage *bucket, const char *path, const BucketRequest *request,
+				BucketReply *reply)
 {
+	BucketRequest complete = *request;
 	HttpPair query = {"versionId", NULL};
 	char *key;
 
@@ -50,12 +52,12 @@ bucket_send_for(BucketStorage *bucket, const char *path, BucketRequest *request,
 		reply->result = bucket_history_find(bucket, path, &query.value);
 		if (reply->result.code != STORE_OK)
 			return reply->result;
-		request->query = &query;
-		request->query_count = 1;
+		complete.query = &query;
+		complete.query_count = 1;
 	}
 	key = bucket_key(bucket, path);
-	request->key = key;
-	bucket_send(bucket->session, request, reply);
+	complete.key = key;
+	bucket_send(bucket->session, &complete, reply);
 	free(key);
 	note_versions(bucket, reply);
 	return reply->result;

@@ -38,7 +38,7 @@ typedef struct BucketStorage
 extern char *bucket_key(const BucketStorage *bucket, const char *path);
 
 /* Send a request for a path: its key is set here.  The result is reply->result. */
-extern StoreResult bucket_send_for(BucketStorage *bucket, const char *path, BucketRequest *request,
-								   BucketReply *reply);
+extern StoreResult bucket_send_for(BucketStorage *bucket, const char *path,
+								   const BucketRequest *request, BucketReply *reply);
 
 #endif /* NEX_BUCKET_STORAGE_H */
