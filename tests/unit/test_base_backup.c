@@ -189,6 +189,11 @@ test_relation_files(void **state)
 	assert_false(cluster_holds_relations("base"));
 	assert_false(cluster_holds_relations("base/pgsql_tmp"));
 	assert_false(cluster_holds_relations("pg_tblspc/16385/5"));
+	assert_true(cluster_is_of_server("base"));
+	assert_true(cluster_is_of_server("pg_tblspc/16385/PG_15_202209061/5"));
+	assert_false(cluster_is_of_server("basement"));
+	assert_false(cluster_is_of_server("postgresql.conf"));
+	assert_false(cluster_is_of_server("log/base"));
 	assert_true(cluster_path_valid("base/5/1259"));
 	assert_false(cluster_path_valid("base/../../etc/passwd"));
 	assert_false(cluster_path_valid("/etc/passwd"));

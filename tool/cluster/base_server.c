@@ -50,10 +50,6 @@ static const SqlConstant look_query =
 		" pg_catalog.current_setting('port'),"
 		" (SELECT archived_count FROM pg_catalog.pg_stat_archiver)");
 
-static const SqlConstant tablespaces_query =
-	SQL("SELECT oid, pg_catalog.pg_tablespace_location(oid) FROM pg_catalog.pg_tablespace"
-		" WHERE pg_catalog.pg_tablespace_location(oid) LIKE '/%' ORDER BY oid");
-
 static const SqlConstant archiver_query =
 	SQL("SELECT last_failed_wal, pg_catalog.to_char(pg_catalog.timezone('UTC', last_failed_time),"
 		"  'YYYY-MM-DD HH24:MI:SS'), last_archived_wal"
@@ -101,26 +97,6 @@ check_archiving(const PGresult *result)
 	return true;
 }
 
-static bool
-read_tablespaces(Connection *connection, ManifestCluster *cluster)
-{
-	PGresult *result = connection_query(connection, tablespaces_query, 0, NULL);
-	int i;
-
-	if (result == NULL)
-		return false;
-	cluster->tablespaces = xcalloc((size_t) PQntuples(result) + 1, sizeof(ManifestTablespace));
-	for (i = 0; i < PQntuples(result); i++)
-	{
-		ManifestTablespace *tablespace = &cluster->tablespaces[cluster->ntablespaces++];
-
-		tablespace->oid = (uint32_t) strtoul(PQgetvalue(result, i, 0), NULL, 10);
-		tablespace->path = xstrdup(PQgetvalue(result, i, 1));
-	}
-	PQclear(result);
-	return true;
-}
-
 /* The system identifier as directories have it. */
 static bool
 name_system(Manifest *manifest)
@@ -158,7 +134,7 @@ base_server_look(BaseServer *server, Manifest *manifest)
 	server->archived = strtoull(PQgetvalue(result, 0, 8), NULL, 10);
 	good = check_archiving(result);
 	PQclear(result);
-	return good && read_tablespaces(server->connection, cluster);
+	return good;
 }
 
 void

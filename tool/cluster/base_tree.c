@@ -65,6 +65,16 @@ add_file(BaseTree *tree, const char *path, FileMapType type, const struct stat *
 	return file;
 }
 
+/* A directory without what is in it. */
+static void
+add_emptied(BaseTree *tree, const char *path, const struct stat *status)
+{
+	add_file(tree, path, MAP_DIRECTORY, status);
+	/* The server expects it there, and makes no other of those that are emptied. */
+	if (strcmp(path, "pg_wal") == 0)
+		add_file(tree, "pg_wal/archive_status", MAP_DIRECTORY, status);
+}
+
 static int
 compare_names(const void *a, const void *b)
 {
@@ -143,36 +153,41 @@ is_unlogged(const Unlogged *unlogged, const RelationFile *file)
 
 static bool walk_directory(Walk *walk, const char *path, bool with_content);
 
-/* The tablespace of a link in pg_tblspc, or NULL. */
-static const ManifestTablespace *
-find_tablespace(const Manifest *manifest, const char *path)
+/* The oid of the tablespace that a link is of, "pg_tblspc/16385"; 0: of none. */
+static uint32_t
+tablespace_of(const char *path)
 {
-	const ManifestCluster *cluster = &manifest->cluster;
-	uint32_t i;
+	uint32_t oid =
+		strncmp(path, "pg_tblspc/", 10) == 0 ? (uint32_t) strtoul(path + 10, NULL, 10) : 0;
+	char *link = xasprintf("pg_tblspc/%u", oid);
+	bool same = strcmp(link, path) == 0;
 
-	for (i = 0; i < cluster->ntablespaces; i++)
-	{
-		char *expected = xasprintf("pg_tblspc/%u", cluster->tablespaces[i].oid);
-		bool same = strcmp(expected, path) == 0;
+	free(link);
+	return same ? oid : 0;
+}
 
-		free(expected);
-		if (same)
-			return &cluster->tablespaces[i];
-	}
-	return NULL;
+static void
+add_tablespace(const Walk *walk, uint32_t oid, const char *target)
+{
+	ManifestCluster *cluster = &walk->manifest->cluster;
+
+	cluster->tablespaces =
+		xrealloc(cluster->tablespaces, (cluster->ntablespaces + 1) * sizeof(ManifestTablespace));
+	cluster->tablespaces[cluster->ntablespaces++] = (ManifestTablespace){
+		oid, target[0] == '/' ? xstrdup(target)
+							  : xasprintf("%s/pg_tblspc/%s", walk->data_directory, target)};
 }
 
 /* A tablespace has one directory for each version of the catalogs; others belong to other servers.
  */
 static bool
-walk_tablespace(Walk *walk, const char *path)
+walk_tablespace(Walk *walk, const char *path, int descriptor)
 {
-	int descriptor = openat(walk->tree->directory, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	char *prefix = xasprintf("PG_%d_", walk->manifest->server.version_num / 10000);
 	char **names = NULL;
 	size_t count = 0;
 	bool good = true;
-	int error = descriptor < 0 ? errno : read_names(descriptor, &names, &count);
+	int error = read_names(descriptor, &names, &count);
 	size_t i;
 
 	for (i = 0; i < count && error == 0 && good; i++)
@@ -188,26 +203,52 @@ walk_tablespace(Walk *walk, const char *path)
 	return error == 0 ? good : report(walk, path, error, "read tablespace directory");
 }
 
+/*
+ * The links are what the server has, as the backup has begun: what the catalogs said before that
+ * is not, and a tablespace that was made meanwhile may be in no WAL of this backup.  One that is
+ * gone with its link is being dropped.
+ */
+static bool
+take_tablespace(Walk *walk, const char *path, uint32_t oid, const char *target,
+				const struct stat *status)
+{
+	int descriptor = openat(walk->tree->directory, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int error = errno;
+	struct stat again;
+
+	if (descriptor < 0 && error == ENOENT &&
+		fstatat(walk->tree->directory, path, &again, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT)
+		return true;
+	if (descriptor < 0)
+		return report(walk, path, error, "open tablespace directory");
+	add_tablespace(walk, oid, target);
+	add_file(walk->tree, path, MAP_TABLESPACE, status);
+	return walk_tablespace(walk, path, descriptor);
+}
+
 /* Only those to tablespaces lead to files of the server. */
 static bool
 take_link(Walk *walk, const char *path, const struct stat *status)
 {
 	char target[MAP_PATH_MAX + 1];
-	ssize_t length;
+	ssize_t length = readlinkat(walk->tree->directory, path, target, sizeof(target));
+	uint32_t oid = tablespace_of(path);
 	BaseFile *file;
 	char *text;
 
-	if (find_tablespace(walk->manifest, path) != NULL)
-	{
-		add_file(walk->tree, path, MAP_TABLESPACE, status);
-		return walk_tablespace(walk, path);
-	}
-	if (strncmp(path, "pg_tblspc/", 10) == 0)
-		return true; /* of a tablespace that is being dropped */
-	length = readlinkat(walk->tree->directory, path, target, sizeof(target));
+	if (length < 0 && errno == ENOENT)
+		return true;
 	if (length < 0 || length > MAP_PATH_MAX)
 		return report(walk, path, length < 0 ? errno : ENAMETOOLONG, "read link");
 	target[length] = '\0';
+	if (oid > 0)
+		return take_tablespace(walk, path, oid, target, status);
+	if (cluster_is_of_server(path))
+		return report_error(EXIT_FAILED, NULL,
+							"Move what it points to into the data directory, or into a tablespace.",
+							"\"%s/%s\" is a symbolic link, so files of the server would not be in "
+							"the backup",
+							walk->data_directory, path);
 	file = add_file(walk->tree, path, MAP_LINK, status);
 	file->target = xstrdup(target);
 	text = xasprintf("\"%s\" in the data directory is a symbolic link, so what it points to is not "
@@ -233,6 +274,7 @@ take_file(Walk *walk, const char *directory, const char *path, const char *name,
 	file = add_file(walk->tree, path, MAP_FILE, status);
 	file->bytes = file->there = (uint64_t) status->st_size;
 	file->relation = is_relation;
+	file->whole = !is_relation && file->bytes < WHOLE_BYTES;
 	file->segment = relation.segment;
 	walk->tree->bytes += file->bytes;
 	if (strcmp(path, "postgresql.conf") == 0)
@@ -252,8 +294,8 @@ take_entry(Walk *walk, const char *directory, const char *name, const Unlogged *
 		good = errno == ENOENT || report(walk, path, errno, "look at");
 	else
 	{
-		/* pg_wal may be on another disk. */
-		bool is_directory = S_ISDIR(status.st_mode) || strcmp(path, "pg_wal") == 0;
+		/* One that is emptied, as pg_wal, may be on another disk. */
+		bool is_directory = S_ISDIR(status.st_mode) || cluster_use(path, true) == CLUSTER_EMPTY;
 		ClusterUse use = cluster_use(path, is_directory);
 
 		if (use == CLUSTER_LEAVE_OUT)
@@ -261,8 +303,7 @@ take_entry(Walk *walk, const char *directory, const char *name, const Unlogged *
 		else if (is_directory && S_ISLNK(status.st_mode))
 		{
 			status.st_mode = S_IFDIR | 0700;
-			add_file(walk->tree, path, MAP_DIRECTORY, &status);
-			add_file(walk->tree, "pg_wal/archive_status", MAP_DIRECTORY, &status);
+			add_emptied(walk->tree, path, &status);
 		}
 		else if (is_directory)
 			good = walk_directory(walk, path, use == CLUSTER_TAKE);
@@ -291,16 +332,14 @@ walk_directory(Walk *walk, const char *path, bool with_content)
 
 	if (descriptor < 0 || fstat(descriptor, &status) != 0)
 		return errno == ENOENT || report(walk, path, errno, "open directory");
-	if (path[0] != '\0')
-		add_file(walk->tree, path, MAP_DIRECTORY, &status);
 	if (!with_content)
 	{
 		close(descriptor);
-		/* The server expects it there, and makes no other of those that are emptied. */
-		if (strcmp(path, "pg_wal") == 0)
-			add_file(walk->tree, "pg_wal/archive_status", MAP_DIRECTORY, &status);
+		add_emptied(walk->tree, path, &status);
 		return true;
 	}
+	if (path[0] != '\0')
+		add_file(walk->tree, path, MAP_DIRECTORY, &status);
 	error = read_names(descriptor, &names, &count);
 	find_unlogged(names, count, &unlogged);
 	for (i = 0; i < count && error == 0 && good; i++)

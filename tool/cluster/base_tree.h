@@ -4,8 +4,8 @@
  *	  The files of a server, as they lie in its data directory when a base
  *	  backup begins.
  *
- * The list and the lengths are those of that moment.  What is created, grows
- * or vanishes later is in the WAL.
+ * The list is that of that moment, and so are the lengths of relations.  What
+ * is created, grows or vanishes later is in the WAL.
  *
  *-------------------------------------------------------------------------
  */
@@ -20,6 +20,12 @@
 #include "file_map.h"
 #include "manifest.h"
 
+/*
+ * Files that are no relations may be replaced by others at any time, and no WAL says so.  Those
+ * that are not longer are read whole; longer ones are logs and the like.
+ */
+#define WHOLE_BYTES (1024 * 1024)
+
 typedef struct BaseFile
 {
 	char *path; /* relative to the data directory */
@@ -30,6 +36,7 @@ typedef struct BaseFile
 	_Atomic uint64_t there; /* when it was read; of a relation the same, as the WAL cuts it */
 	char *target;           /* of a link */
 	bool relation;          /* it has pages with checksums */
+	bool whole;             /* it is read at once, as long as it is then */
 	uint32_t segment;       /* of the relation */
 	atomic_bool gone;       /* it was removed before it was read whole */
 } BaseFile;
@@ -44,9 +51,9 @@ typedef struct BaseTree
 } BaseTree;
 
 /*
- * List a data directory.  Links to tablespaces are followed if the manifest
- * has them; others are taken as they are, with a warning.  False (reported) on
- * failure.
+ * List a data directory, once the server has begun the backup.  Links to
+ * tablespaces are followed, and given to the manifest; others are taken as they
+ * are, with a warning.  False (reported) on failure.
  */
 extern bool base_tree_read(const char *data_directory, Manifest *manifest, BaseTree *tree);
 extern void base_tree_free(BaseTree *tree);

@@ -620,6 +620,18 @@ sync_directory(const char *path)
 	return good || report_path(path, error, "fsync the file system of");
 }
 
+/* Is a tablespace among the files?  One that was dropped during the backup need not be. */
+static bool
+has_tablespace(const DataDirectory *target, uint32_t oid)
+{
+	char *path = xasprintf("pg_tblspc/%u", oid);
+	struct stat status;
+	bool there = fstatat(target->directory, path, &status, AT_SYMLINK_NOFOLLOW) == 0;
+
+	free(path);
+	return there;
+}
+
 bool
 data_directory_finish(DataDirectory *target, const Manifest *base)
 {
@@ -628,7 +640,10 @@ data_directory_finish(DataDirectory *target, const Manifest *base)
 	progress_phase("making the files durable", "", 0, 0);
 	for (i = 0; i < base->cluster.ntablespaces; i++)
 	{
-		if (!sync_directory(data_directory_of_tablespace(target, &base->cluster.tablespaces[i])))
+		const ManifestTablespace *tablespace = &base->cluster.tablespaces[i];
+
+		if (has_tablespace(target, tablespace->oid) &&
+			!sync_directory(data_directory_of_tablespace(target, tablespace)))
 			return false;
 	}
 	if (!sync_directory(target->path))
