@@ -74,7 +74,8 @@ same_directory(const char *a, const char *b)
 static bool
 is_in_packs(const BaseFile *file)
 {
-	return file->type == MAP_FILE && file->bytes > 0 && strcmp(file->path, CONTROL_FILE) != 0;
+	return file->type == MAP_FILE && (file->bytes > 0 || file->whole) &&
+		   strcmp(file->path, CONTROL_FILE) != 0;
 }
 
 /* Small files, as they come; a directory ends a pack. */

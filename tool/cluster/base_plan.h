@@ -23,8 +23,8 @@ typedef struct PackPart
 {
 	uint32_t file;   /* position in the tree */
 	uint64_t offset; /* in the file */
-	uint32_t bytes;
-	bool new_frame; /* it begins one */
+	uint32_t bytes;  /* in the object; of a file that is read whole an estimate, until it is read */
+	bool new_frame;  /* it begins one */
 } PackPart;
 
 typedef struct Pack

@@ -3,11 +3,14 @@
  * base_reader.c
  *	  Reading the files of a server.
  *
- * The server works on.  A file that was longer when it was listed was
- * truncated since, or its relation dropped: the WAL says so, and what is
- * missing is taken as zeros.  Another file, such as settings that were changed,
- * ends where it ends now.  A page that has a wrong checksum is read again;
- * if it stays so, and its LSN is from before the backup, it is damaged.
+ * The server works on.  A relation that was longer when it was listed was
+ * truncated since, or dropped: the WAL says so, and what is missing is taken as
+ * zeros.  No WAL says what becomes of other files, such as settings and what
+ * the server keeps of replication: they are read whole, as they are then.  Of
+ * those that are too long for that, as logs, what was there when they were
+ * listed is taken, as far as it is still there.  A page that has a wrong
+ * checksum is read again; if it stays so, and its LSN is from before the
+ * backup, it is damaged.
  *
  *-------------------------------------------------------------------------
  */
@@ -18,6 +21,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -31,11 +35,17 @@
 
 #define MAX_THREADS 64
 
-/* How often a page with a wrong checksum is read again, and how long it is waited for between. */
+/*
+ * How often what is being written is read again, as a page with a wrong checksum, and how long it
+ * is waited for between.
+ */
 #define READ_AGAIN 3
 #define READ_AGAIN_MICROSECONDS 2000
 
 #define CONTROL_TRIES 100
+
+/* A file that is read whole has grown since it was listed, but an object must hold it. */
+#define WHOLE_MOST (2 * WHOLE_BYTES)
 
 typedef struct Work
 {
@@ -87,6 +97,14 @@ keep_rate(Work *work, uint32_t bytes)
 
 /* ---- files ---- */
 
+static void
+pause_before_again(void)
+{
+	const struct timespec pause = {0, READ_AGAIN_MICROSECONDS * 1000};
+
+	nanosleep(&pause, NULL);
+}
+
 /* As much as there is.  -1 and errno, or the number of bytes. */
 static ssize_t
 read_at(int descriptor, char *into, size_t bytes, uint64_t offset)
@@ -115,11 +133,13 @@ report_unread(const BaseFile *file, int error)
 						file->path, strerror(error));
 }
 
-/* Have the file open.  False (reported) on failure; one that is gone is none. */
+/* Have the file open.  False (reported) on failure; one that is gone is none, unless it is back
+ * in a moment, as one that an editor writes anew. */
 static bool
 open_file(const Work *work, OpenFile *open, uint32_t number)
 {
 	BaseFile *file = &work->reading->tree->files[number];
+	int i;
 
 	if (open->descriptor >= 0 && open->file == number)
 		return true;
@@ -127,6 +147,11 @@ open_file(const Work *work, OpenFile *open, uint32_t number)
 		close(open->descriptor);
 	open->file = number;
 	open->descriptor = base_tree_open(work->reading->tree, file->path);
+	for (i = 0; i < READ_AGAIN && open->descriptor < 0 && errno == ENOENT && file->whole; i++)
+	{
+		pause_before_again();
+		open->descriptor = base_tree_open(work->reading->tree, file->path);
+	}
 	if (open->descriptor < 0 && errno != ENOENT)
 		return report_unread(file, errno);
 	if (open->descriptor < 0)
@@ -168,9 +193,7 @@ stays_bad(const BaseReading *reading, int descriptor, char *page, uint64_t offse
 
 	for (i = 0; i < READ_AGAIN && bad; i++)
 	{
-		struct timespec pause = {0, READ_AGAIN_MICROSECONDS * 1000};
-
-		nanosleep(&pause, NULL);
+		pause_before_again();
 		if (read_at(descriptor, again, size, offset) != (ssize_t) size)
 			bad = false;
 		else
@@ -204,19 +227,62 @@ look_at_pages(Work *work, int descriptor, const PackPart *part, char *data, size
 
 /* ---- packs ---- */
 
-/* Read a part to the end of a piece; what is missing is zero. */
+/* A file that is read whole, while somebody writes it: the last of some tries is as good as any. */
+static ssize_t
+read_whole(int descriptor, Buffer *raw, off_t most)
+{
+	struct stat before;
+	struct stat after;
+	ssize_t got = -1;
+	int i;
+
+	for (i = 0; i <= READ_AGAIN; i++)
+	{
+		if (i > 0)
+			pause_before_again();
+		if (fstat(descriptor, &before) != 0)
+			return -1;
+		if (before.st_size > most)
+			before.st_size = most;
+		buffer_reserve(raw, (size_t) before.st_size + 1);
+		got = read_at(descriptor, raw->data + raw->length, (size_t) before.st_size, 0);
+		if (got < 0 || fstat(descriptor, &after) != 0)
+			return -1;
+		if (got == after.st_size && before.st_mtim.tv_sec == after.st_mtim.tv_sec &&
+			before.st_mtim.tv_nsec == after.st_mtim.tv_nsec)
+			break;
+	}
+	return got;
+}
+
+/* Of one that is empty or gone the object has a byte, too, so that none is empty. */
 static bool
-read_part(Work *work, OpenFile *open, const PackPart *part, Buffer *raw)
+take_whole(OpenFile *open, BaseFile *file, PackPart *part, Buffer *raw)
+{
+	off_t most = raw->length < MAP_OBJECT_MAX / 2 ? WHOLE_MOST : part->bytes;
+	ssize_t got = open->descriptor >= 0 ? read_whole(open->descriptor, raw, most) : 0;
+
+	if (got < 0)
+		return report_unread(file, errno);
+	file->there = (uint64_t) got;
+	buffer_reserve(raw, 1);
+	if (got == 0)
+		raw->data[raw->length] = '\0';
+	part->bytes = got > 0 ? (uint32_t) got : 1;
+	raw->length += part->bytes;
+	return true;
+}
+
+/* What is missing is zero. */
+static bool
+take_part(Work *work, OpenFile *open, const PackPart *part, Buffer *raw)
 {
 	BaseFile *file = &work->reading->tree->files[part->file];
 	char *data;
 	ssize_t got = 0;
 
-	keep_rate(work, part->bytes);
 	buffer_reserve(raw, part->bytes);
 	data = raw->data + raw->length;
-	if (!open_file(work, open, part->file))
-		return false;
 	if (open->descriptor >= 0)
 		got = read_at(open->descriptor, data, part->bytes, part->offset);
 	if (got < 0)
@@ -228,8 +294,22 @@ read_part(Work *work, OpenFile *open, const PackPart *part, Buffer *raw)
 	if (file->relation)
 		look_at_pages(work, open->descriptor, part, data, (size_t) got);
 	raw->length += part->bytes;
+	return true;
+}
+
+/* Read a part to the end of a piece. */
+static bool
+read_part(Work *work, OpenFile *open, PackPart *part, Buffer *raw)
+{
+	BaseFile *file = &work->reading->tree->files[part->file];
+	uint32_t planned = part->bytes;
+
+	keep_rate(work, planned);
+	if (!open_file(work, open, part->file) ||
+		!(file->whole ? take_whole(open, file, part, raw) : take_part(work, open, part, raw)))
+		return false;
 	atomic_fetch_add(&progress.raw_bytes, part->bytes);
-	atomic_fetch_add(&progress.weight_done, part->bytes);
+	atomic_fetch_add(&progress.weight_done, planned);
 	return true;
 }
 
@@ -244,7 +324,7 @@ read_pack(Work *work, OpenFile *open, size_t number)
 
 	for (i = 0; i < pack->count && good; i++)
 	{
-		const PackPart *part = &reading->plan->parts[pack->first + i];
+		PackPart *part = &reading->plan->parts[pack->first + i];
 
 		if (part->new_frame && i > 0)
 			piece_end_segment(piece);
@@ -323,12 +403,10 @@ base_read_control(const BaseTree *tree, Buffer *content)
 	buffer_reserve(content, CONTROL_BYTES);
 	for (i = 0; i < CONTROL_TRIES && !stop_requested(); i++)
 	{
-		struct timespec pause = {0, READ_AGAIN_MICROSECONDS * 1000};
-
 		got = read_at(descriptor, content->data, CONTROL_BYTES, 0);
 		if (got < 0 || control_file_read(content->data, (size_t) got, &control))
 			break;
-		nanosleep(&pause, NULL);
+		pause_before_again();
 	}
 	close(descriptor);
 	if (got >= 0 && i < CONTROL_TRIES)

@@ -16,7 +16,7 @@
 typedef struct BaseReading
 {
 	BaseTree *tree;
-	const BasePlan *plan;
+	const BasePlan *plan; /* gets how long files were that are read whole */
 	PageRules rules;
 	uint32_t relation_blocks; /* of one file of a relation: where the next begins */
 	uint64_t rate;            /* bytes a second, at most; 0: any number */
