@@ -84,6 +84,47 @@ is(scalar objects(), scalar @before, 'expire takes none of their objects for a l
 tool_ok([ "--repo=$repo", 'verify', '--level=present' ], 'all of it is there');
 unlike((tool("--repo=$repo", 'doctor', '--no-server'))[1], qr/unclear|not understood|interrupted or running/, 'doctor has nothing against it');
 
+# ------------------------------------------------------------ tablespaces that come and go while it waits for the checkpoint
+
+sub replace_file { my ($path, $content) = @_; write_bytes("$path.new", $content); return rename("$path.new", $path) }
+
+my $data = $node->data_dir;
+my %before = ('extra.conf' => "# a\n", 'empty.conf' => '', 'shorter.conf' => "# long\n" x 100);
+my %after = ('extra.conf' => "# more\n" x 100, 'empty.conf' => "# not now\n", 'shorter.conf' => '');
+write_bytes("$data/$_", $before{$_}) for keys %before;
+mkdir "$scratch/$_" or die for 'early', 'late', 'elsewhere';
+rmdir "$data/pg_snapshots" and symlink("$scratch/elsewhere", "$data/pg_snapshots") or die;
+on("CREATE TABLESPACE early LOCATION '$scratch/early'; UPDATE big SET t = reverse(t)");
+my $checkpointer = on(q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'});
+my $had = objects();
+kill STOP => $checkpointer;
+my $waiting = start_tool("$scratch/moved", @backup, '--rate=8');
+ok(wait_until(sub { on(q{SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'CheckpointStart'}) eq '1' }), 'the backup waits for a checkpoint');
+on("CREATE TABLESPACE late LOCATION '$scratch/late'; CREATE TABLE lost TABLESPACE late AS SELECT * FROM big LIMIT 1000; DROP TABLESPACE early");
+kill CONT => $checkpointer;
+
+# Large files are read first, so the small ones change between the look at the files and the reading.
+ok(wait_until(sub { objects() > $had }), 'it reads');
+kill STOP => $waiting;
+replace_file("$data/$_", $after{$_}) or die for keys %after;
+on(q{ALTER SYSTEM SET work_mem = '5MB'; SELECT pg_replication_origin_create('a'), pg_replication_origin_create('b')});
+on(q{SELECT pg_replication_origin_advance('a', '0/1'), pg_replication_origin_advance('b', '0/2'); CHECKPOINT});
+kill CONT => $waiting;
+is(finish_tool($waiting), 0, 'it is made');
+$again = tool_json("--repo=$repo", 'base', 'info');
+is_deeply([ sort map { $_->{path} } @{ $again->{tablespaces} } ], [ "$scratch/late", "$scratch/space" ], 'it has the tablespaces that were there when it began');
+tool_ok([ "--repo=$repo", 'restore', '--cluster', '-D', "$scratch/restored", map { "--tablespace-mapping=$scratch/$_=$scratch/restored_$_" } 'late', 'space' ], 'restored');
+my $lost = on(q{SELECT pg_relation_filepath('lost')});
+is(-s "$scratch/restored/$lost", -s "$data/$lost", '… with what is in the new one');
+is(read_bytes("$scratch/restored/$_"), $after{$_}, "$_ as it was when it was read") for sort keys %after;
+like(read_bytes("$scratch/restored/postgresql.auto.conf"), qr/^work_mem = '5MB'$/m, 'and so the settings');
+is(-s "$scratch/restored/pg_logical/replorigin_checkpoint", -s "$data/pg_logical/replorigin_checkpoint", 'and what the server replaces');
+ok(-d "$scratch/restored/pg_snapshots" && !-l "$scratch/restored/pg_snapshots", 'a directory that is emptied is one, not a link');
+
+symlink("$scratch/elsewhere", "$data/base/4711") or die;
+tool_fails([@backup], 1, qr{base/4711" is a symbolic link.*HINT}s, 'a link to files of the server that would not be in it');
+unlink "$data/base/4711";
+
 # ------------------------------------------------------------ killed, interrupted
 
 sub sessions { return on(q{SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'nex_backup%'}) }
@@ -212,6 +253,17 @@ my ($largest) = sort { -s "$repo/objects/$b" <=> -s "$repo/objects/$a" } objects
 damage_file("$repo/objects/$largest", 'flip');
 ($code) = tool("--repo=$repo", 'base', 'verify');
 is($code, 3, 'a damaged object is found');
+
+# ------------------------------------------------------------ a timeline without its history
+
+$node->stop;
+$node->append_conf('postgresql.conf', "restore_command = 'false'");
+$node->set_recovery_mode;
+$node->start;
+ok(wait_until(sub { on('SELECT pg_is_in_recovery()') eq 'f' }), 'another timeline');
+tool_ok([@backup], 'a base backup of it');
+unlink "$data/pg_wal/00000002.history", glob("$repo/wal/*/history/00000002.history*") or die;
+tool_fails([@backup], 1, qr/history of timeline 2 .*00000002\.history.*HINT/s, 'without the history it could not be recovered');
 
 $node->stop;
 done_testing();

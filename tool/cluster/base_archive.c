@@ -128,6 +128,37 @@ find_missing(const WalSystem *system, uint32_t timeline, uint64_t last, uint64_t
 	return good;
 }
 
+/*
+ * Whoever stores a segment stores the history of its timeline before it, if the server has it.
+ * Without one a recovery does not begin.
+ */
+static bool
+check_history(const WalSystem *system, uint32_t timeline)
+{
+	WalListing listing = {0};
+	StoreResult result;
+	bool there = false;
+	bool good;
+	size_t i;
+
+	if (timeline == 1)
+		return true;
+	result = wal_list(system, WAL_HISTORY_DIRECTORY, &listing);
+	good = result.code == STORE_OK || wal_list_failed(system, &result);
+	for (i = 0; i < listing.count; i++)
+		there = there || (listing.files[i].name.kind == WAL_HISTORY &&
+						  listing.files[i].name.timeline == timeline);
+	wal_listing_free(&listing);
+	return good &&
+		   (there ||
+			report_error(EXIT_FAILED, NULL,
+						 "Put that file back into pg_wal: another server of this timeline "
+						 "or another archive has it.  The next backup then stores it, too.",
+						 "the history of timeline %u is neither in repository \"%s\" nor in "
+						 "the server's pg_wal (\"%08" PRIX32 ".history\")",
+						 timeline, system->repository->storage->location, timeline));
+}
+
 static bool
 report_late(const BaseServer *server, const Repository *repository, const Manifest *manifest,
 			uint64_t number, int seconds)
@@ -163,13 +194,13 @@ base_archive_wait(const BaseServer *server, Repository *repository, const Manife
 	uint64_t last = (cluster->stop - 1) / cluster->segment_size;
 	double began = monotonic_seconds();
 	bool said = false;
+	WalSystem system = {0};
 
 	progress_phase("waiting for the WAL to be archived", "segments", last - number + 1, 0);
 	while (!stop_requested())
 	{
 		uint64_t before = number;
 		StoreResult result;
-		WalSystem system;
 
 		if (wal_system_open(repository, system_of(manifest), &system, &result))
 		{
@@ -180,7 +211,7 @@ base_archive_wait(const BaseServer *server, Repository *repository, const Manife
 			return false;
 		atomic_fetch_add(&progress.units_done, number - before);
 		if (number > last)
-			return true;
+			return check_history(&system, cluster->timeline);
 		if (monotonic_seconds() - began > seconds)
 			return report_late(server, repository, manifest, number, seconds);
 		if (!said && monotonic_seconds() - began > SAY_AFTER_SECONDS)
