@@ -69,9 +69,9 @@ write_bytes($file, "repo: $repo{in_file}\ndbname: db\ndrop: true\n\nyes: on\ntab
 tool_ok([ 'backup', '--config', $file ], 'a backup does not care');
 my $refused = tool_fails([ 'restore', '--config', $file, 'db', '-T', 'x' ], 2,
 	qr/"--drop" must be given on the command line\nDETAIL.*"\Q$file\E", line 3\..*HINT.*--drop=false/s, 'restore');
-like($refused, qr/"--$_" must be given.*HINT.*--$_/s, "--$_, too") for qw(yes table data-only to existing-roles);
+like($refused, qr/"--$_" must be given.*HINT.*--$_/s, "--$_, too") for qw(yes table data-only to existing-roles dry-run);
 unlike($refused, qr/no-owner|on-conflict|exclude-table|--fix|--test|repo/, 'and nothing else');
-my @said = ('--drop=false', '--yes=false', '-t', 't', '--append=false', '--to', 'new', '--existing-roles=refuse');
+my @said = ('--drop=false', '--yes=false', '--dry-run=false', '-t', 't', '--append=false', '--to', 'new', '--existing-roles=refuse');
 tool_ok([ 'restore', '--config', $file, 'db', @said, '--as', 'u' ], 'what the command line says counts');
 is(query('new', 'SELECT count(*) FROM u'), 100, 'the table under its new name');
 tool_fails([ $_->[0], '--config', $file ], 2, qr/"--$_->[1]" must be given.*line/s, "$_->[0], $_->[1]")
