@@ -134,7 +134,7 @@ report_unread(const BaseFile *file, int error)
 }
 
 /* Have the file open.  False (reported) on failure; one that is gone is none, unless it is back
- * in a moment, as one that an editor writes anew. */
+ * in a moment, as one that an editor writes again. */
 static bool
 open_file(const Work *work, OpenFile *open, uint32_t number)
 {

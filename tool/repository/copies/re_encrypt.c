@@ -145,7 +145,7 @@ note_problem(Item *item, uint32_t object, const char *problem, const StoreResult
 	free(path);
 }
 
-/* Open an object and store it anew. */
+/* Open an object and store it again. */
 static void
 bring_object(Item *item, uint32_t object, Decompressor *decompressor, Buffer *plain, Buffer *raw)
 {

@@ -5,7 +5,7 @@
  *	  while this one is not.
  *
  * Nothing can be copied byte for byte there: objects are opened, looked into,
- * and stored anew, as a backup would store them, and so is the manifest, which says where
+ * and stored again, as a backup would store them, and so is the manifest, which says where
  * it comes from.  Times, rows and members stay what they are.
  *
  *-------------------------------------------------------------------------

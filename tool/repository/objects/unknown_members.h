@@ -33,7 +33,7 @@ extern bool unknown_members_refuse_early(const Settings *settings, Repository *r
 										 const Manifest *manifest);
 
 /*
- * The SQL of a member for the server, written anew from what was read.  What
+ * The SQL of a member for the server, written again from what was read.  What
  * has no known form goes in as it stands if the settings allow it; else
  * false (reported).
  */

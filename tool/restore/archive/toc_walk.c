@@ -23,7 +23,7 @@ void
 toc_walk_end(TocWalk *walk)
 {
 	free(walk->seen);
-	free(walk->todo);
+	free(walk->pending);
 }
 
 bool
@@ -43,14 +43,14 @@ toc_walk_add(TocWalk *walk, const TocEntry *entry)
 	if (walk->count == walk->allocated)
 	{
 		walk->allocated = walk->allocated == 0 ? 64 : walk->allocated * 2;
-		walk->todo = xrealloc(walk->todo, walk->allocated * sizeof(TocEntry *));
+		walk->pending = xrealloc(walk->pending, walk->allocated * sizeof(TocEntry *));
 	}
-	walk->todo[walk->count++] = entry;
+	walk->pending[walk->count++] = entry;
 	return true;
 }
 
 const TocEntry *
 toc_walk_next(TocWalk *walk)
 {
-	return walk->count > 0 ? walk->todo[--walk->count] : NULL;
+	return walk->count > 0 ? walk->pending[--walk->count] : NULL;
 }

@@ -17,7 +17,7 @@
 typedef struct TocWalk
 {
 	bool *seen; /* by place: added at some time */
-	const TocEntry **todo;
+	const TocEntry **pending;
 	uint32_t count;
 	uint32_t allocated;
 } TocWalk;
