@@ -497,6 +497,17 @@ is_among(const char *const *list, const char *name)
 	return *list != NULL;
 }
 
+static bool
+is_in_environment(const Option *option)
+{
+	char *name = option_environment_name(option);
+	const char *value = getenv(name);
+	bool found = value != NULL && value[0] != '\0';
+
+	free(name);
+	return found;
+}
+
 void
 options_for_repository(const Settings *settings, const char *const *left_out, OptionVisit visit,
 					   void *argument)
@@ -514,7 +525,8 @@ options_for_repository(const Settings *settings, const char *const *left_out, Op
 		const Option *option = &option_table[i];
 		const void *value = option_value(option, settings);
 
-		if (!general->on_command_line[i] ||
+		if ((!general->on_command_line[i] &&
+			 (!option_is_setting(option) || !is_in_environment(option))) ||
 			(option->group != GROUP_GENERAL && option->group != GROUP_STORAGE) ||
 			is_among(left_out, option->name))
 			continue;

@@ -98,8 +98,9 @@ extern const void *option_value(const Option *option, const Settings *settings);
 
 /*
  * Visit what another run of this program needs to reach the same repository with the same keys: the
- * settings file, the repository, and of the options about the two those of the command line, but
- * for the ones in `left_out`, a list that ends with NULL.
+ * settings file, the repository, and of the options about the two those of the command line and
+ * of the environment, which the other run need not have, but for the ones in `left_out`, a list
+ * that ends with NULL.
  */
 typedef void (*OptionVisit)(const char *name, const char *value, void *argument);
 extern void options_for_repository(const Settings *settings, const char *const *left_out,

@@ -108,14 +108,19 @@ recovery_settings_write(const Settings *settings, const RecoveryPlan *plan, cons
 		"archive_cleanup_command", "primary_conninfo",     "primary_slot_name"};
 	static const char *const actions[] = {
 		[ACTION_PAUSE] = "pause", [ACTION_PROMOTE] = "promote", [ACTION_SHUTDOWN] = "shutdown"};
+	const Manifest *base = plan->base;
 	char timeline[16];
 
 	snprintf(timeline, sizeof(timeline), "%u", plan->path.steps[plan->path.count - 1].timeline);
 	buffer_printf(out,
 				  "\n# written by \"nex_backup restore --cluster\" from base backup %s;\n"
 				  "# these lines can go when the server has been promoted\n",
-				  plan->base->id);
+				  base->id);
 	clear(out, cleared, sizeof(cleared) / sizeof(cleared[0]));
+	/* Of a server that was a standby. */
+	buffer_append_string(out, "recovery_min_apply_delay = 0\n");
+	if (base->server.version_num < 160000)
+		buffer_append_string(out, "promote_trigger_file = ''\n");
 	recovery_setting(out, "restore_command", command);
 	recovery_setting(out, "recovery_target_timeline", timeline);
 	recovery_target_write(&plan->target, out);
