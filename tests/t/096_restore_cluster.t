@@ -32,6 +32,7 @@ $node->append_conf('postgresql.conf', <<"CONF");
 archive_mode = on
 archive_command = '$tool --repo=$repo wal push %p && $tool --repo=$locked @state wal push %p'
 max_wal_size = 64MB
+recovery_min_apply_delay = 1h
 CONF
 $node->start;
 use_server($node);
@@ -120,7 +121,7 @@ sub start
 	my ($to, $paused) = @_;
 
 	open(my $conf, '>>', "$to/postgresql.conf") or die;
-	print $conf "port = $port\nfsync = off\n";
+	print $conf "data_directory = '$to'\nport = $port\nfsync = off\n";
 	close $conf;
 	is(system("pg_ctl -D $to -l $to.log -w start >/dev/null"), 0, 'it starts') or diag(read_bytes("$to.log"));
 	ok(wait_until(sub { there($paused ? 'SELECT pg_get_wal_replay_pause_state()' : 'SELECT pg_is_in_recovery()') eq ($paused ? 'paused' : 'f') }), 'and comes to its end')
@@ -192,7 +193,7 @@ there('SELECT pg_wal_replay_resume()');
 ok(wait_until(sub { there('SELECT pg_is_in_recovery()') eq 'f' }), 'it is opened by the statement that was shown');
 
 # It takes the place of the old server: another timeline.
-there('ALTER SYSTEM RESET archive_mode');
+there('ALTER SYSTEM SET archive_mode = on');
 there('CREATE TABLE only_here AS SELECT 1 AS i');
 is(system("pg_ctl -D $paused -l $paused.log -w restart >/dev/null"), 0, 'restarted');
 there('INSERT INTO only_here VALUES (2)');
@@ -205,6 +206,7 @@ $plan = tool_json("--repo=$repo", @dry);
 is_deeply([ map { $_->{timeline} } @{ $plan->{path} } ], [ 1, 2 ], 'without a word the newest is taken');
 
 # A base backup of the timeline that was left is newer; what that recovery undid must not come back.
+$node->append_conf('postgresql.conf', "data_directory = '" . $node->data_dir . "'");
 my $left = tool_json("--repo=$repo", @backup);
 write_rows(2);
 archived();
@@ -218,11 +220,26 @@ like((tool("--repo=$repo", @dry))[2], qr/base backup \Q$left->{backup}\E is pass
 is(tool_json("--repo=$repo", @dry, $left->{backup})->{path}[-1]{timeline}, 1, 'it can be named');
 is(tool_json("--repo=$repo", @dry, '--timeline=1')->{backup}, $left->{backup}, 'or its timeline');
 
+# A setting for the directory of the old server, as Debian has it, does not make that one start.
+my $debian = "$scratch/as it's";
+my (undef, $next, $said) = restore($debian, '--target=immediate', '--timeline=1');
+my ($command) = $next =~ /^  (pg_ctl -D .* start)$/m;
+like($command // '', qr/ -o .*data_directory=/, 'the way to start it has its directory') or diag($said);
+append_to_file("$debian/postgresql.conf", "port = $port\n");
+is(system("$command -w >/dev/null"), 0, 'it starts');
+is(there('SHOW data_directory'), $debian, 'and not the old one');
+is(there('SHOW hba_file'), "$debian/pg_hba.conf", 'nor with its files');
+is(system('pg_ctl', '-s', '-D', $debian, '-m', 'immediate', '-w', 'stop'), 0, 'it stops');
+
 # ------------------------------------------------------------ encrypted
 
 my $open = "$scratch/open";
 my ($code, $out, $err) = tool("--repo=$locked", 'restore', '--cluster', "--data-dir=$open", "--tablespace-mapping=$scratch/space=$open.space");
 is($code, 1, 'an encrypted one needs a key');
+{
+	local $ENV{NEX_BACKUP_IDENTITY} = "$scratch/key";
+	like(tool_json("--repo=$locked", @dry)->{restore_command}, qr{ --identity=\Q$scratch/key\E }, 'that of the environment is in the restore_command');
+}
 ($code, $out, $err) = tool("--repo=$locked", "--identity=$scratch/key", 'restore', '--cluster', "--data-dir=$open", "--tablespace-mapping=$scratch/space=$open.space", "--target-xid=$xid[-5]", '--timeline=1', '--action=promote');
 is($code, 0, 'and is restored with it') or diag($err);
 start($open);

@@ -187,25 +187,65 @@ plan_json(const ClusterRestore *restore, bool done)
 	return value;
 }
 
+/* A file or directory of the server, as an option for it: "-c hba_file=/new/pg_hba.conf". */
+static void
+add_place(Buffer *options, const char *setting, const char *path, const char *file)
+{
+	char *word = xasprintf("%s=%s%s", setting, path, file);
+
+	buffer_append_string(options, options->length > 0 ? " -c " : "-c ");
+	quote_shell_word(options, word);
+	free(word);
+}
+
+/*
+ * A postgresql.conf that names the directory of the old server, as Debian's does, would start that
+ * one, whatever -D says; options come before it.
+ */
+static void
+print_start(const ClusterRestore *restore)
+{
+	const char *path = restore->target.path;
+	Buffer options;
+	Buffer word;
+
+	buffer_init(&options);
+	buffer_init(&word);
+	quote_shell_word(&word, path);
+	show_text("\nStart it, and it recovers:\n  pg_ctl -D %s -l %s.log", word.data, word.data);
+	if (restore->elsewhere)
+	{
+		add_place(&options, "data_directory", path, "");
+		add_place(&options, "hba_file", path, "/pg_hba.conf");
+		add_place(&options, "ident_file", path, "/pg_ident.conf");
+		add_place(&options, "external_pid_file", "", "");
+		buffer_reset(&word);
+		quote_shell_word(&word, options.data);
+		show_text(" -o %s", word.data);
+	}
+	show_text(" start\n");
+	if (!restore->plan.base->cluster.complete)
+		show_text(
+			"Its settings are not in the data directory: put postgresql.conf, pg_hba.conf and "
+			"pg_ident.conf there first.\n");
+	if (restore->elsewhere)
+		show_text(
+			"Do not leave out the options after -o: postgresql.conf may name the directories of "
+			"the old server, which would be started instead.\n");
+	buffer_free(&options);
+	buffer_free(&word);
+}
+
 static void
 print_next(const ClusterRestore *restore)
 {
-	Buffer word;
-
-	buffer_init(&word);
-	quote_shell_word(&word, restore->target.path);
-	show_text("\nStart it, and it recovers:\n  pg_ctl -D %s -l %s.log start\n", word.data,
-			  word.data);
-	if (!restore->plan.base->cluster.complete)
-		show_text("Its settings are not in the data directory: put postgresql.conf and pg_hba.conf "
-				  "there first.\n");
+	print_start(restore);
 	if (restore->plan.target.kind != TARGET_END &&
 		restore->settings->cluster->action == ACTION_PAUSE)
 		show_text("It stops there, read-only. To go on from there, if it is the right moment:\n"
 				  "  SELECT pg_wal_replay_resume();\n");
 	show_text("If it takes the place of the old server, have it archive again, and make a base "
-			  "backup:\n  ALTER SYSTEM RESET archive_mode; -- then restart it\n");
-	buffer_free(&word);
+			  "backup:\n  ALTER SYSTEM SET archive_mode = on; -- then restart it\n");
 }
 
 static bool

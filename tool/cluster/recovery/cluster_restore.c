@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "cluster_settings.h"
 #include "interrupt.h"
@@ -59,6 +60,51 @@ write_recovery(ClusterRestore *restore)
 	return good;
 }
 
+/* Does a line of postgresql.conf set it? */
+static bool
+is_line_of(const char *line, const char *name)
+{
+	size_t length = strlen(name);
+
+	line += strspn(line, " \t");
+	return strncasecmp(line, name, length) == 0 && strchr(" \t='", line[length]) != NULL &&
+		   line[length] != '\0';
+}
+
+static bool
+names_places(const char *text)
+{
+	static const char *const names[] = {"data_directory", "hba_file", "ident_file",
+										"external_pid_file"};
+	bool found = false;
+	const char *line;
+	size_t i;
+
+	for (line = text; line != NULL && !found; line = strchr(line, '\n'))
+	{
+		line += *line == '\n';
+		for (i = 0; i < sizeof(names) / sizeof(names[0]) && !found; i++)
+			found = is_line_of(line, names[i]);
+	}
+	return found;
+}
+
+/*
+ * Would a server that is started there be one elsewhere?  No server is there to be asked; what
+ * included files say is not seen.
+ */
+static void
+find_places(ClusterRestore *restore)
+{
+	Buffer text;
+
+	buffer_init(&text);
+	restore->elsewhere = !restore->plan.base->cluster.complete ||
+						 !data_directory_read(&restore->target, "postgresql.conf", &text) ||
+						 names_places(text.data);
+	buffer_free(&text);
+}
+
 bool
 cluster_restore_execute(ClusterRestore *restore)
 {
@@ -68,6 +114,8 @@ cluster_restore_execute(ClusterRestore *restore)
 				write_recovery(restore) && !stop_requested() &&
 				data_directory_finish(&restore->target, base);
 
+	if (good)
+		find_places(restore);
 	if (!good && restore->target.made)
 		log_warning_hint("No server starts from it.  Remove what is in it, and in the directories "
 						 "of tablespaces, before the next attempt.",

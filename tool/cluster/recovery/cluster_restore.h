@@ -19,7 +19,8 @@ typedef struct ClusterRestore
 	BaseContent content;
 	LaterTablespaces later;
 	DataDirectory target;
-	char *command; /* restore_command */
+	char *command;  /* restore_command */
+	bool elsewhere; /* postgresql.conf is not there, or names directories */
 } ClusterRestore;
 
 /*

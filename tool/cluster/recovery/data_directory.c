@@ -607,6 +607,21 @@ data_directory_write(const DataDirectory *target, const char *name, const char *
 		   report_file(target, name, written < 0 ? error : ENOSPC, "write file");
 }
 
+bool
+data_directory_read(const DataDirectory *target, const char *name, Buffer *text)
+{
+	int descriptor = openat(target->directory, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	char part[8192];
+	ssize_t length = -1;
+
+	while (descriptor >= 0 && (length = read(descriptor, part, sizeof(part))) > 0)
+		buffer_append(text, part, (size_t) length);
+	if (descriptor >= 0)
+		close(descriptor);
+	buffer_append_char(text, '\0');
+	return length == 0;
+}
+
 /* A file system may be another one for each tablespace. */
 static bool
 sync_directory(const char *path)

@@ -46,6 +46,9 @@ extern bool data_directory_fill(DataDirectory *target, Repository *repository, c
 extern bool data_directory_write(const DataDirectory *target, const char *name, const char *text,
 								 size_t length, bool append);
 
+/* Read a file of settings, as far as it is text.  False if it cannot be read. */
+extern bool data_directory_read(const DataDirectory *target, const char *name, Buffer *text);
+
 /* Make everything durable, and put pg_control in its place. */
 extern bool data_directory_finish(DataDirectory *target, const Manifest *base);
 extern void data_directory_close(DataDirectory *target);
