@@ -162,9 +162,11 @@ my $cold = $node->data_dir . '/' . on(q{SELECT pg_relation_filepath('cold')});
 my $good = read_bytes($cold);
 my $bad = $good;
 substr($bad, 3 * 8192 + 4000, 1) ^= "\x01";
+substr($bad, 5 * 8192, 8) = "\xff" x 8; # an LSN that no WAL has reached
 write_bytes($cold, $bad);
 my ($code, $out, $err) = tool(@backup);
 is($code, 3, 'a damaged page is an error');
+like($err, qr{file "base/\d+/\d+": block 5 has a wrong checksum}, 'also one that looks new');
 like($err, qr{block 3 of file "base/\d+/\d+"}, 'its place is named');
 like($out, qr/^base backup \S+: /m, 'the backup is there all the same');
 like(tool_ok([ "--repo=$repo", 'base', 'info' ], 'base info'), qr/damaged page.*block 3 of "base/s, 'info shows it');
@@ -176,7 +178,7 @@ for my $list ('list', 'base list')
 	like(tool_ok([ "--repo=$repo", split(/ /, $list) ], $list), qr/\Q$damaged\E.*ok \S+, DAMAGED PAGES/, "… but $list has a mark");
 }
 like((tool("--repo=$repo", 'doctor', '--no-server'))[1],
-	qr/pages .*base backup \Q$damaged\E has 1 damaged page of the server; the last one without any is $again->{backup}/, 'doctor: critical');
+	qr/pages .*base backup \Q$damaged\E has 2 damaged pages of the server; the last one without any is $again->{backup}/, 'doctor: critical');
 like(tool_ok([ "--repo=$repo", 'expire', '--keep-minimum=1', '--dry-run' ], 'expire'), qr/$again->{backup}.*newest undamaged/,
 	'and the last one without them stays');
 

@@ -45,6 +45,7 @@ typedef struct BaseBackup
 	BaseTree tree;
 	BasePlan plan;
 	DigestHex *ids; /* of the packs, and of pg_control */
+	NewerPages newer;
 } BaseBackup;
 
 /* Connect, look at the server, and begin the draft. */
@@ -123,7 +124,8 @@ read_files(BaseBackup *backup)
 						   .rules = {cluster->block_size, cluster->start, cluster->checksums},
 						   .relation_blocks = backup->server.relation_blocks,
 						   .rate = (uint64_t) backup->settings->cluster->rate * 1024 * 1024,
-						   .manifest = backup->manifest};
+						   .manifest = backup->manifest,
+						   .newer = &backup->newer};
 
 	progress_phase("reading files", "parts", backup->plan.npacks, backup->tree.bytes);
 	reading.pipeline = draft_stream(backup->draft, jobs, 2 * jobs + 1);
@@ -167,8 +169,10 @@ static bool
 stop(BaseBackup *backup)
 {
 	progress_phase("ending the backup on the server", "", 0, 0);
-	return base_server_stop(&backup->server, backup->manifest) &&
-		   base_plan_write_maps(&backup->tree, &backup->plan, backup->ids, put_map, backup);
+	if (!base_server_stop(&backup->server, backup->manifest))
+		return false;
+	base_read_judge(&backup->tree, &backup->newer, backup->manifest);
+	return base_plan_write_maps(&backup->tree, &backup->plan, backup->ids, put_map, backup);
 }
 
 /* The backup is there, and has them; but nobody should learn of it by a restore. */
@@ -215,5 +219,6 @@ base_backup(const Settings *settings, Repository *repository)
 	base_plan_free(&backup.plan);
 	base_tree_free(&backup.tree);
 	free(backup.ids);
+	free(backup.newer.items);
 	return manifest;
 }

@@ -9,8 +9,8 @@
  * the server keeps of replication: they are read whole, as they are then.  Of
  * those that are too long for that, as logs, what was there when they were
  * listed is taken, as far as it is still there.  A page that has a wrong
- * checksum is read again; if it stays so, and its LSN is from before the
- * backup, it is damaged.
+ * checksum is read again; if it stays so, and its LSN is not from the time of
+ * the backup, it is damaged.
  *
  *-------------------------------------------------------------------------
  */
@@ -43,6 +43,9 @@
 #define READ_AGAIN_MICROSECONDS 2000
 
 #define CONTROL_TRIES 100
+
+/* Pages that are read while they are written are few. */
+#define MOST_NEWER 1000000
 
 /* A file that is read whole has grown since it was listed, but an object must hold it. */
 #define WHOLE_MOST (2 * WHOLE_BYTES)
@@ -162,12 +165,10 @@ open_file(const Work *work, OpenFile *open, uint32_t number)
 /* ---- pages ---- */
 
 static void
-note_damage(Work *work, const BaseFile *file, uint32_t block)
+note_damage(Manifest *manifest, const BaseFile *file, uint32_t block)
 {
-	Manifest *manifest = work->reading->manifest;
 	ManifestCluster *cluster = &manifest->cluster;
 
-	pthread_mutex_lock(&work->mutex);
 	cluster->damaged++;
 	if (cluster->ndamage < MAX_DAMAGE)
 	{
@@ -175,8 +176,34 @@ note_damage(Work *work, const BaseFile *file, uint32_t block)
 			xrealloc(cluster->damage, (cluster->ndamage + 1) * sizeof(ManifestDamage));
 		cluster->damage[cluster->ndamage++] = (ManifestDamage){xstrdup(file->path), block};
 	}
-	pthread_mutex_unlock(&work->mutex);
 	log_warning("file \"%s\": block %u has a wrong checksum", file->path, block);
+}
+
+/* False: there are too many of them for pages that were read while they were written. */
+static bool
+note_newer(NewerPages *newer, const NewerPage *page)
+{
+	if (newer->count >= MOST_NEWER)
+		return false;
+	if ((newer->count & (newer->count - 1)) == 0)
+		newer->items =
+			xrealloc(newer->items, (newer->count == 0 ? 1 : newer->count * 2) * sizeof(NewerPage));
+	newer->items[newer->count++] = *page;
+	return true;
+}
+
+void
+base_read_judge(const BaseTree *tree, const NewerPages *newer, Manifest *manifest)
+{
+	size_t i;
+
+	for (i = 0; i < newer->count; i++)
+	{
+		const NewerPage *page = &newer->items[i];
+
+		if (page->lsn > manifest->cluster.stop)
+			note_damage(manifest, &tree->files[page->file], page->block);
+	}
 }
 
 /*
@@ -219,9 +246,17 @@ look_at_pages(Work *work, int descriptor, const PackPart *part, char *data, size
 		uint32_t in_file = (uint32_t) ((part->offset + at) / size);
 		uint32_t block = file->segment * reading->relation_blocks + in_file;
 
-		if (data_page_look(&reading->rules, data + at, block) == PAGE_BAD &&
-			stays_bad(reading, descriptor, data + at, part->offset + at, block))
-			note_damage(work, file, in_file);
+		PageState state = data_page_look(&reading->rules, data + at, block);
+
+		if (state == PAGE_GOOD || (state == PAGE_BAD && !stays_bad(reading, descriptor, data + at,
+																   part->offset + at, block)))
+			continue;
+		pthread_mutex_lock(&work->mutex);
+		if (state == PAGE_BAD ||
+			!note_newer(reading->newer,
+						&(NewerPage){part->file, in_file, data_page_lsn(data + at)}))
+			note_damage(reading->manifest, file, in_file);
+		pthread_mutex_unlock(&work->mutex);
 	}
 }
 

@@ -95,11 +95,19 @@ header_possible(const PageHeader *header, size_t block_size)
 		   (header->size_and_version & 0xFF00) == (block_size & 0xFF00);
 }
 
+uint64_t
+data_page_lsn(const char *page)
+{
+	PageHeader header;
+
+	memcpy(&header, page, sizeof(header));
+	return (uint64_t) header.lsn_high << 32 | header.lsn_low;
+}
+
 PageState
 data_page_look(const PageRules *rules, const char *page, uint32_t block)
 {
 	PageHeader header;
-	uint64_t lsn;
 
 	memcpy(&header, page, sizeof(header));
 
@@ -109,6 +117,5 @@ data_page_look(const PageRules *rules, const char *page, uint32_t block)
 	if (rules->checksums ? data_page_checksum(page, rules->block_size, block) == header.checksum
 						 : header_possible(&header, rules->block_size))
 		return PAGE_GOOD;
-	lsn = (uint64_t) header.lsn_high << 32 | header.lsn_low;
-	return lsn >= rules->start ? PAGE_NEWER : PAGE_BAD;
+	return data_page_lsn(page) >= rules->start ? PAGE_NEWER : PAGE_BAD;
 }

@@ -20,7 +20,7 @@
 typedef enum PageState
 {
 	PAGE_GOOD,  /* its checksum fits, or nothing was ever written there */
-	PAGE_NEWER, /* it does not, but the WAL of this backup has the page */
+	PAGE_NEWER, /* it does not, but the WAL of this backup has the page, if it goes that far */
 	PAGE_BAD    /* read it again; if it stays so, it is damaged */
 } PageState;
 
@@ -34,6 +34,9 @@ typedef struct PageRules
 
 /* A page, at an address that is a multiple of four, and its number within the relation. */
 extern PageState data_page_look(const PageRules *rules, const char *page, uint32_t block);
+
+/* Up to where the WAL has been when the page was changed last, as it says itself. */
+extern uint64_t data_page_lsn(const char *page);
 
 /* The checksum that PostgreSQL gives it. */
 extern uint16_t data_page_checksum(const char *page, size_t block_size, uint32_t block);
