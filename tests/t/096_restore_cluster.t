@@ -298,6 +298,12 @@ is(tool_json("--repo=$repo", @dry, '--timeline=1')->{tablespaces_created}[0]{pat
 comes_back('a directory that is absent is made for it', scalar @after, '--timeline=1');
 refused('a tablespace that there is not', 2, qr{has no tablespace in this directory}, "--tablespace-mapping=$scratch/spaec=$scratch/refused.space");
 
+# An object that is missing is seen before anything is written, too.
+my ($largest) = sort { -s $b <=> -s $a } map { "$repo/$_" } grep { m{^(?:\./)?objects/} } all_files($repo);
+rename $largest, "$scratch/object" or die;
+refused('an object that is missing', 3, qr{is missing});
+rename "$scratch/object", $largest or die;
+
 # A segment that is missing, in the middle.
 $plan = tool_json("--repo=$repo", 'restore', '--cluster', "--data-dir=$scratch/dry", "--tablespace-mapping=$scratch/space=$scratch/dry.space", '--dry-run', '--timeline=1');
 my ($middle) = grep { m{/wal/[0-9a-f]{16}/00000001/.*/\Q$plan->{first_segment}\E-} } map { "$repo/$_" } grep { m{^wal/} } map { s{^\./}{}r } all_files($repo);

@@ -15,13 +15,34 @@
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"
+#include "progress.h"
 #include "recovery_proof.h"
 #include "recovery_settings.h"
 #include "restore_settings.h"
 #include "settings.h"
+#include "verify_listed.h"
 #include "work_settings.h"
 
 #define AUTO_CONF "postgresql.auto.conf"
+
+/* Are all objects there, with their lengths?  They are read, and checked, when they are used. */
+static bool
+check_present(Repository *repository, const Manifest *base)
+{
+	ListedServer listed = {.known = false};
+	VerifyReport report = {.nbad = 0};
+	bool good;
+	int i;
+
+	progress_phase("looking for objects", "", 0, 0);
+	good = verify_listed(&listed, repository, base, NULL, &report);
+	for (i = 0; i < report.nbad; i++)
+		verify_report_say(base, &report.bad[i]);
+	good = good && report.nbad == 0;
+	verify_report_free(&report);
+	listed_server_free(&listed);
+	return good;
+}
 
 bool
 cluster_restore_plan(ClusterRestore *restore, const Settings *settings, Repository *repository,
@@ -35,6 +56,7 @@ cluster_restore_plan(ClusterRestore *restore, const Settings *settings, Reposito
 	restore->target.mappings = &settings->restore->tablespace_mappings;
 	restore->target.later = &restore->later;
 	if (!recovery_plan_make(settings, repository, base, &restore->plan) ||
+		!check_present(repository, restore->plan.base) ||
 		!base_content_read(repository, restore->plan.base, &restore->content) ||
 		!recovery_prove(&restore->plan, settings->work->jobs, &restore->later))
 		return false;
