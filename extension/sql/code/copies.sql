@@ -177,13 +177,23 @@ AS $$
 		WHERE b.gone IS NULL AND b.verified_ok IS DISTINCT FROM false AND (j.database IS NULL OR b.database = concat(j.label, j.database))
 			AND (j.label IS NULL OR starts_with(b.database, j.label)) AND b.kind = coalesce(j.options ->> 'kind', b.kind)
 	),
+	-- Of the backups behind each copy the oldest one, in one pass over both: there may be many of either.
+	behind AS (
+		SELECT e.*, min(e.at) FILTER (WHERE e.location IS NULL)
+			OVER (PARTITION BY e.job, e.repository ORDER BY e.at DESC, e.location IS NULL ROWS UNBOUNDED PRECEDING) AS oldest
+		FROM (
+			SELECT j.name AS job, j.schedule, j.timezone, c.repository, c.location, c.host, coalesce(c.copied, '-infinity') AS at
+			FROM jobs j JOIN nex_backup.copies c ON c.repository = j.repository AND nex_backup.copies_to(j.options, c)
+			UNION ALL
+			SELECT d.job, NULL, NULL, d.repository, NULL, NULL, d.finished FROM due d
+		) e
+	),
 	late AS MATERIALIZED (
-		SELECT c.repository, c.location, c.host, min(o.oldest) AS late
-		FROM jobs j JOIN nex_backup.copies c ON c.repository = j.repository AND nex_backup.copies_to(j.options, c),
-			LATERAL (SELECT min(d.finished) AS oldest FROM due d
-				WHERE d.job = j.name AND d.repository = j.repository AND d.finished > coalesce(c.copied, '-infinity')) o
-		WHERE nex_backup.next_run(j.schedule, j.timezone, nex_backup.next_run(j.schedule, j.timezone, o.oldest)) < nex_backup.now()
-		GROUP BY c.repository, c.location, c.host
+		SELECT b.repository, b.location, b.host, min(b.oldest) AS late
+		FROM behind b
+		WHERE b.location IS NOT NULL
+			AND nex_backup.next_run(b.schedule, b.timezone, nex_backup.next_run(b.schedule, b.timezone, b.oldest)) < nex_backup.now()
+		GROUP BY b.repository, b.location, b.host
 	),
 	known AS MATERIALIZED (
 		SELECT c.*, r.location AS original, l.late, c.host <> coalesce(r.host, '') AS off_site,
