@@ -169,13 +169,28 @@ test_abandoned(void **state)
 
 	/* As a publication that fails at its first file leaves it: an empty one means that a disk is
 	 * missing. */
-	(void) mkdir(scratch_path("repo/backups"), 0700);
-	assert_int_equal(mkdir(scratch_path("repo/backups/db"), 0700), 0);
+	assert_int_equal(storage_write(repository->storage, "backups/db/x.tmp", "x", 1).code, STORE_OK);
+	assert_int_equal(unlink(scratch_path("repo/backups/db/x.tmp")), 0);
 	draft_end(draft);
 	assert_int_equal(access(scratch_path("repo/backups/db"), F_OK), -1);
 	draft_end(NULL);
 	assert_int_equal(exit_code_of(begin_another), 0);
 	assert_false(repository_latest(repository, &owner, &name));
+	repository_close(repository);
+}
+
+/* One that was empty before may be where a disk is to be mounted. */
+static void
+test_mount_point(void **state)
+{
+	Repository *repository = sample_repository();
+	BackupDraft *draft = begin_draft(repository);
+
+	(void) state;
+	(void) mkdir(scratch_path("repo/backups"), 0700);
+	assert_int_equal(mkdir(scratch_path("repo/backups/db"), 0700), 0);
+	draft_end(draft);
+	assert_int_equal(access(scratch_path("repo/backups/db"), F_OK), 0);
 	repository_close(repository);
 }
 
@@ -243,8 +258,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_order),    TEST(test_threads), TEST(test_abandoned),
-		TEST(test_built_on), TEST(test_stopped),
+		TEST(test_order),       TEST(test_threads),  TEST(test_abandoned),
+		TEST(test_mount_point), TEST(test_built_on), TEST(test_stopped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

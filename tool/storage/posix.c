@@ -131,6 +131,33 @@ give_directory(Storage *storage, int parent, const char *name)
 	close(fd);
 }
 
+/* Remember a directory that was made here. */
+static void
+note_made(Storage *storage, const char *path)
+{
+	PosixStorage *posix = (PosixStorage *) storage;
+
+	pthread_mutex_lock(&posix->made_mutex);
+	posix->made = xrealloc(posix->made, (posix->nmade + 1) * sizeof(char *));
+	posix->made[posix->nmade++] = xstrdup(path);
+	pthread_mutex_unlock(&posix->made_mutex);
+}
+
+/* An empty one that was there before may be where a disk is to be mounted. */
+static bool
+was_made_here(Storage *storage, const char *path)
+{
+	PosixStorage *posix = (PosixStorage *) storage;
+	bool made = false;
+	size_t i;
+
+	pthread_mutex_lock(&posix->made_mutex);
+	for (i = 0; i < posix->nmade && !made; i++)
+		made = strcmp(posix->made[i], path) == 0;
+	pthread_mutex_unlock(&posix->made_mutex);
+	return made;
+}
+
 /* Create one directory below the repository; one that is there is good. */
 static int
 make_one(Storage *storage, const char *path)
@@ -143,7 +170,10 @@ make_one(Storage *storage, const char *path)
 		return errno;
 	error = mkdirat(parent, name, DIRECTORY_MODE) != 0 ? errno : 0;
 	if (error == 0)
+	{
 		give_directory(storage, parent, name);
+		note_made(storage, path);
+	}
 	else if (error == EEXIST)
 		error = 0;
 	close(parent);
@@ -389,7 +419,7 @@ remove_empty_parents(Storage *storage, const char *path)
 	int parent;
 	int error = posix_parent_of(path, directory);
 
-	while (error == 0 && strchr(directory, '/') != NULL)
+	while (error == 0 && strchr(directory, '/') != NULL && was_made_here(storage, directory))
 	{
 		char above[POSIX_PATH_SIZE];
 
@@ -435,7 +465,10 @@ posix_put(Storage *storage, const char *path, const void *content, uint64_t leng
 	return result;
 }
 
-/* Remove a file, and its directory if that is empty now, also if it was gone before. */
+/*
+ * Remove a file, and its directory if that is empty now; if the file was gone before, only one
+ * that was made here.
+ */
 static int
 remove_one(Storage *storage, const char *path)
 {
@@ -449,7 +482,7 @@ remove_one(Storage *storage, const char *path)
 	error = unlinkat(parent, name, 0) != 0 ? errno : 0;
 	close(parent);
 	if ((error != 0 && error != ENOENT) || posix_parent_of(path, directory) != 0 ||
-		strchr(directory, '/') == NULL)
+		strchr(directory, '/') == NULL || (error != 0 && !was_made_here(storage, directory)))
 		return error;
 	/* Others refuse. */
 	parent = posix_open_parent(storage, directory, TO_CHANGE, &name);
@@ -479,8 +512,15 @@ posix_remove_many(Storage *storage, char *const *paths, size_t count, StoreRemov
 static void
 posix_close(Storage *storage)
 {
-	close(((PosixStorage *) storage)->root);
-	top_links_free(&((PosixStorage *) storage)->links);
+	PosixStorage *posix = (PosixStorage *) storage;
+	size_t i;
+
+	close(posix->root);
+	top_links_free(&posix->links);
+	for (i = 0; i < posix->nmade; i++)
+		free(posix->made[i]);
+	free(posix->made);
+	pthread_mutex_destroy(&posix->made_mutex);
 	free((char *) storage->location);
 	free(storage);
 }
@@ -498,6 +538,7 @@ posix_storage_at(int root, const char *directory, StoreResult *result)
 		return NULL;
 	}
 	storage = xcalloc(1, sizeof(PosixStorage));
+	pthread_mutex_init(&storage->made_mutex, NULL);
 	storage->root = root;
 	storage->owner = status.st_uid;
 	storage->group = status.st_gid;

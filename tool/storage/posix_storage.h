@@ -11,6 +11,7 @@
 #ifndef NEX_POSIX_STORAGE_H
 #define NEX_POSIX_STORAGE_H
 
+#include <pthread.h>
 #include <sys/types.h>
 
 #include "storage.h"
@@ -26,6 +27,11 @@ typedef struct PosixStorage
 	unsigned nonce; /* random; makes temporary names ours alone */
 	uid_t owner;    /* of the repository's directory */
 	gid_t group;
+
+	/* Directories that were made, by their paths; others are never removed for being empty. */
+	pthread_mutex_t made_mutex;
+	char **made;
+	size_t nmade;
 } PosixStorage;
 
 /* What is done with a path. */
