@@ -420,10 +420,11 @@ repository_list_readable(Repository *repository, const Owner *owner, BackupName 
 bool
 repository_list_server(Repository *repository, const char *server, BackupName **names, int *count)
 {
+	NameList list = {.all = true, .some = true};
 	int kept = 0;
 	int i;
 
-	if (!repository_list(repository, NULL, names, count))
+	if (!find_backups(repository, &list, visit_all, names, count))
 		return false;
 	for (i = 0; i < *count && server != NULL; i++)
 	{

@@ -24,7 +24,10 @@ extern bool repository_list(Repository *repository, const Owner *owner, BackupNa
 extern bool repository_list_readable(Repository *repository, const Owner *owner, BackupName **names,
 									 int *count);
 
-/* Those of one server, or of all, sets of files and base backups included (NULL). */
+/*
+ * Those of one server, or of all, sets of files and base backups included (NULL).  Of several
+ * places those that can be looked at: nobody chooses one of them as the latest.
+ */
 extern bool repository_list_server(Repository *repository, const char *server, BackupName **names,
 								   int *count);
 

@@ -272,6 +272,19 @@ show_result(const VerifiedBackup *result, void *argument)
 		record_unfinished(run, result);
 }
 
+/* Could all of each place be looked at?  False (reported) if not. */
+static bool
+all_is_clear(Repository *repository)
+{
+	const Repository *place;
+	bool clear = true;
+	int n;
+
+	for (n = 0; (place = repository_place(repository, 0, n)) != NULL; n++)
+		clear = unclear_report(place) && clear;
+	return clear;
+}
+
 /* Verify the backups and show the sum.  False if anything is wrong. */
 static bool
 verify_all(Run *run, const BackupName *names, int count)
@@ -298,7 +311,7 @@ verify_all(Run *run, const BackupName *names, int count)
 							  run->percent, "backups", run->results));
 	else if (count == 0)
 		show_text("no backups in repository \"%s\"\n", run->repository->storage->location);
-	return unclear_report(run->repository) && good && header && servers;
+	return all_is_clear(run->repository) && good && header && servers;
 }
 
 static bool

@@ -30,6 +30,7 @@
 #include "object_store.h"
 #include "previous_manifest.h"
 #include "progress.h"
+#include "removal_lock.h"
 #include "row_check.h"
 #include "unclear.h"
 
@@ -432,8 +433,11 @@ re_encrypt_run(const CopyRequest *request, const BackupName *names, int count)
 	char *label = NULL;
 	int i;
 
-	if (!request->dry_run && !repository_lock_shared(request->to))
+	if (!request->dry_run &&
+		(!removal_lock_possible(request->to) || !repository_lock_shared(request->to)))
 		return false;
+	if (!request->dry_run)
+		removal_lock_longest(request->to);
 	unclear_warn(request->to);
 	run.target = copy_target_create(request->to);
 	for (i = 0; i < count && !stop_requested(); i++)
