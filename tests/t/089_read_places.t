@@ -113,6 +113,7 @@ tool_fails([ 'restore', @both, 'shop', '--to', 'back', @none ], 1, qr/not all ba
 $name = "shop/$second";
 like(restored('the first is away', @both), qr/there is no repository in "\Q$repo\E".*reading from the places that could be opened, "\Q$copy\E" first/s, 'is said');
 tool_fails([ 'verify', @both, @none ], 1, qr/there is no repository in/, 'a verification must see all');
+like((tool('verify', @both, @none))[1], qr{\bshop/$second: ok }, '… but does what it can');
 tool_fails([ 'restore', '--repo', $repo, '--repo', "$scratch/nowhere", 'shop', '--to', 'back', @none ], 1, qr/there is no repository in "\Q$repo\E"/, 'none is there');
 rename("$scratch/away", $repo) or die $!;
 rename("$repo/backups", "$repo/moved") or die $!;
