@@ -298,6 +298,21 @@ is(tool_json("--repo=$repo", @dry, '--timeline=1')->{tablespaces_created}[0]{pat
 comes_back('a directory that is absent is made for it', scalar @after, '--timeline=1');
 refused('a tablespace that there is not', 2, qr{has no tablespace in this directory}, "--tablespace-mapping=$scratch/spaec=$scratch/refused.space");
 
+# What is behind the target may be damaged: the server does not ask for it.
+$plan = tool_json("--repo=$repo", @dry, '--timeline=1');
+my ($middle) = grep { m{/wal/[0-9a-f]{16}/00000001/.*/\Q$plan->{last_segment}\E-} } map { "$repo/$_" } all_files($repo);
+$bytes = read_bytes($middle);
+substr(my $damaged = $bytes, length($bytes) / 2, 1) ^= "\1";
+write_bytes($middle, $damaged);
+for my $target ('--target=immediate', "--target-time=$time[$i]", "--target-time=$time[150]", "--target-lsn=$after[150]", "--target-xid=$xid[150]", "--target-xid=$xid[85]")
+{
+	($code, $out, $err) = tool("--repo=$repo", @dry, '--timeline=1', $target);
+	is($code, 0, "the last segment is damaged: $target") or diag($err);
+}
+like($err, qr/base backup \Q$left->{backup}\E cannot be used: WAL file .* so it is passed over/, 'a newer base backup that does not come to the target is named');
+refused('a target behind a damaged segment', 3, qr/does not match the digest in its name.*server would stop there/s, '--timeline=1', '--target-time=2099-01-01');
+write_bytes($middle, $bytes);
+
 # An object that is missing is seen before anything is written, too.
 my ($largest) = sort { -s $b <=> -s $a } map { "$repo/$_" } grep { m{^(?:\./)?objects/} } all_files($repo);
 rename $largest, "$scratch/object" or die;
@@ -306,7 +321,7 @@ rename "$scratch/object", $largest or die;
 
 # A segment that is missing, in the middle.
 $plan = tool_json("--repo=$repo", 'restore', '--cluster', "--data-dir=$scratch/dry", "--tablespace-mapping=$scratch/space=$scratch/dry.space", '--dry-run', '--timeline=1');
-my ($middle) = grep { m{/wal/[0-9a-f]{16}/00000001/.*/\Q$plan->{first_segment}\E-} } map { "$repo/$_" } grep { m{^wal/} } map { s{^\./}{}r } all_files($repo);
+($middle) = grep { m{/wal/[0-9a-f]{16}/00000001/.*/\Q$plan->{first_segment}\E-} } map { "$repo/$_" } grep { m{^wal/} } map { s{^\./}{}r } all_files($repo);
 $bytes = read_bytes($middle);
 unlink $middle or die;
 refused('a segment that the base backup needs', 3, qr/WAL segment \Q$plan->{first_segment}\E, without which base backup .* is missing/, '--timeline=1');
@@ -316,7 +331,7 @@ my $before = sprintf('%s%08X', substr($plan->{last_segment}, 0, 16), hex(substr(
 $bytes = read_bytes($middle);
 unlink $middle or die;
 refused('a segment in the middle', 3, qr/WAL segment $before is missing.*last transaction before the gap/s, '--timeline=1', $first->{backup});
-substr(my $damaged = $bytes, length($bytes) / 2, 1) ^= "\1";
+substr($damaged = $bytes, length($bytes) / 2, 1) ^= "\1";
 write_bytes($middle, $damaged);
 refused('a damaged segment in the middle', 3, qr/WAL file "$before" .* does not match the digest in its name.*server would stop there/s, '--timeline=1', $first->{backup});
 tool_fails([ "--repo=$repo", @dry, '--timeline=1', $first->{backup} ], 3, qr/does not match the digest/, 'and by --dry-run');

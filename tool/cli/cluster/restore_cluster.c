@@ -102,6 +102,8 @@ print_plan(const ClusterRestore *restore)
 		show_text("Left out     what comes later, up to the transaction of %s: %s\n", time,
 				  pretty_number_of(lost, "segment"));
 	}
+	else if (!plan->has_newest && lost > 0)
+		show_text("Left out     what comes later: %s\n", pretty_number_of(lost, "segment"));
 	show_text("To           %s\n", restore->target.path);
 	for (i = 0; i < cluster->ntablespaces; i++)
 		show_text("Tablespace   %s\n",

@@ -82,6 +82,23 @@ scan(const RecoveryPlan *plan, uint64_t from, uint64_t to, WalVisit visit, void 
 	return good;
 }
 
+/*
+ * The same of WAL that the server may never ask for, as it is behind the target: a failure is no
+ * error, what is there is only not known.  What counts is read again (recovery_proof.h).
+ */
+static bool
+scan_behind(const RecoveryPlan *plan, uint64_t from, uint64_t to, WalVisit visit, void *argument)
+{
+	LogCapture ignored = {.code = EXIT_DONE};
+	bool good;
+
+	log_capture(&ignored);
+	good = scan(plan, from, to, visit, argument);
+	log_capture(NULL);
+	log_capture_free(&ignored);
+	return good;
+}
+
 static bool
 is_end(const WalEvent *event)
 {
@@ -126,20 +143,17 @@ visit_target(const WalEvent *event, void *argument)
 	return !plan->found;
 }
 
-/* The last transaction in the archive. */
-static bool
+/* The last transaction in the archive, if what is there can be read. */
+static void
 find_newest(RecoveryPlan *plan)
 {
 	uint64_t number = plan->path.last;
 	int i;
 
-	for (i = 0; i < LOOK_BACK && !plan->has_newest && number >= plan->path.first; i++, number--)
-	{
-		if (!scan(plan, number, number, visit_last, &plan->newest))
-			return false;
+	for (i = 0; i < LOOK_BACK && !plan->has_newest && number >= plan->path.first &&
+				scan_behind(plan, number, number, visit_last, &plan->newest);
+		 i++, number--)
 		plan->has_newest = plan->newest.kind != WAL_EVENT_OTHER;
-	}
-	return true;
 }
 
 /* ---- the target ---- */
@@ -152,10 +166,11 @@ segment_of(const RecoveryPlan *plan, uint64_t lsn)
 
 /*
  * A segment from which on a time is to be looked for: a transaction in it ended before, or it is
- * the one from which the base backup is consistent.
+ * the one from which the base backup is consistent.  One that cannot be read may be behind the
+ * time, so it is looked for before that; if it is not found there, that segment is come to.
  */
-static bool
-find_time(const RecoveryPlan *plan, uint64_t *from)
+static uint64_t
+find_time(const RecoveryPlan *plan)
 {
 	uint64_t low = segment_of(plan, plan->base->cluster.stop - 1);
 	uint64_t high = plan->path.last;
@@ -165,15 +180,13 @@ find_time(const RecoveryPlan *plan, uint64_t *from)
 		uint64_t middle = low + (high - low + 1) / 2;
 		WalEvent first = {.kind = WAL_EVENT_OTHER};
 
-		if (!scan(plan, middle, high, visit_first, &first))
-			return false;
-		if (first.kind == WAL_EVENT_OTHER || recovery_target_is_at(&plan->target, &first))
+		if (!scan_behind(plan, middle, high, visit_first, &first) ||
+			first.kind == WAL_EVENT_OTHER || recovery_target_is_at(&plan->target, &first))
 			high = middle - 1;
 		else
 			low = segment_of(plan, first.lsn) > middle ? segment_of(plan, first.lsn) : middle;
 	}
-	*from = low;
-	return true;
+	return low;
 }
 
 /* Look for the record at which the server stops.  False (reported) if that cannot be done. */
@@ -190,8 +203,9 @@ find_target(RecoveryPlan *plan)
 	progress_phase("looking for the target in the WAL", "segments", plan->path.last - from + 1, 0);
 	if (plan->target.kind == TARGET_LSN && segment_of(plan, plan->target.lsn) > from)
 		from = segment_of(plan, plan->target.lsn);
-	if ((plan->target.kind == TARGET_TIME && !find_time(plan, &from)) ||
-		!scan(plan, from, plan->path.last, visit_target, plan))
+	if (plan->target.kind == TARGET_TIME)
+		from = find_time(plan);
+	if (!scan(plan, from, plan->path.last, visit_target, plan))
 		return false;
 	if (plan->found)
 		plan->last_segment = segment_of(plan, plan->at.lsn);
@@ -225,8 +239,9 @@ report_unreachable(const RecoveryPlan *plan)
 	return false;
 }
 
-/* A recovery to the end must not come to a gap: the server would stop there, after hours perhaps.
- */
+/* ---- a recovery to the end ---- */
+
+/* It must not come to a gap: the server would stop there, after hours perhaps. */
 static bool
 refuse_gap(const RecoveryPlan *plan)
 {
@@ -236,7 +251,7 @@ refuse_gap(const RecoveryPlan *plan)
 	WalName missing;
 	WalName later;
 
-	if (plan->target.kind != TARGET_END || behind == 0)
+	if (behind == 0)
 		return true;
 	recovery_path_name(&plan->path, plan->path.last + 1, &missing);
 	recovery_path_name(&plan->path, behind, &later);
@@ -287,9 +302,24 @@ typedef enum BaseVerdict
 	BASE_FAILED /* reported */
 } BaseVerdict;
 
-/* Take this one, if it can be.  *problem: of BASE_LACKS_WAL. */
+/* The same, where an older base backup may find it before WAL that is damaged: what is wrong. */
+static char *
+find_target_or_problem(RecoveryPlan *plan)
+{
+	LogCapture capture = {.code = EXIT_DONE};
+	char *problem = NULL;
+
+	log_capture(&capture);
+	if (!find_target(plan) && capture.error != NULL)
+		problem = xasprintf("base backup %s cannot be used: %s", plan->base->id, capture.error);
+	log_capture(NULL);
+	log_capture_free(&capture);
+	return problem;
+}
+
+/* Take this one, if it can be, or it may be an older one.  *problem: of BASE_LACKS_WAL. */
 static BaseVerdict
-try_base(BaseChoice *choice, int i, RecoveryPlan *plan, char **problem)
+try_base(BaseChoice *choice, int i, RecoveryPlan *plan, bool may_be_older, char **problem)
 {
 	forget_base(plan);
 	plan->name = choice->names[i];
@@ -301,7 +331,13 @@ try_base(BaseChoice *choice, int i, RecoveryPlan *plan, char **problem)
 	*problem = recovery_path_find(&plan->inventory, plan->base, choice->timeline, &plan->path);
 	if (*problem != NULL)
 		return BASE_LACKS_WAL;
-	if (!find_target(plan))
+	if (may_be_older)
+		*problem = find_target_or_problem(plan);
+	else if (!find_target(plan))
+		return BASE_FAILED;
+	if (*problem != NULL)
+		return BASE_LACKS_WAL;
+	if (stop_requested())
 		return BASE_FAILED;
 	return plan->found || plan->target.kind == TARGET_END || plan->target.kind == TARGET_IMMEDIATE
 			   ? BASE_FITS
@@ -354,7 +390,7 @@ choose_base(BaseChoice *choice, RecoveryPlan *plan)
 	{
 		char *problem = NULL;
 
-		verdict = try_base(choice, i, plan, &problem);
+		verdict = try_base(choice, i, plan, is_searched && i > 0, &problem);
 		if (verdict == BASE_FITS || verdict == BASE_FAILED)
 			return verdict == BASE_FITS;
 		if (verdict != BASE_TOO_EARLY || is_searched)
@@ -364,7 +400,8 @@ choose_base(BaseChoice *choice, RecoveryPlan *plan)
 	}
 	if (verdict == BASE_TOO_LATE)
 		return report_too_early(plan);
-	return find_newest(plan) && report_unreachable(plan);
+	find_newest(plan);
+	return report_unreachable(plan);
 }
 
 /* Those of one server; the one that is named, or all. */
@@ -409,11 +446,14 @@ recovery_plan_make(const Settings *settings, Repository *repository, const char 
 		base_choice_make(repository, &plan->inventory,
 						 timeline != NULL ? (uint32_t) strtoul(timeline, NULL, 10) : 0, names,
 						 count, &choice) &&
-		choose_base(&choice, plan) && (plan->has_newest || find_newest(plan)) && refuse_gap(plan);
+		choose_base(&choice, plan);
+	if (good)
+		find_newest(plan);
 	if (good && plan->target.kind == TARGET_END)
 	{
 		plan->last = plan->newest;
 		plan->has_last = plan->has_newest;
+		good = refuse_gap(plan);
 	}
 	base_choice_free(&choice);
 	free(names);
