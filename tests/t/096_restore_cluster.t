@@ -277,9 +277,27 @@ my $bytes = read_bytes($history);
 unlink $history or die;
 refused('a timeline without history', 3, qr/file "00000002\.history" is not in the archive/);
 refused('it is asked for', 3, qr/file "00000002\.history" is not in the archive/, '--timeline=2');
+# Nor would "wal get" tell it that timeline 1 ends; but a target is found before the end.
+refused('the end of an older timeline', 3, qr/"00000002\.history" is missing.*so the end of timeline 1 is not known/, '--timeline=1');
+is((tool("--repo=$repo", @dry, '--timeline=1', "--target-lsn=$after[-2]"))[0], 0, 'a target before the end of it can be reached');
 write_bytes($history, substr($bytes, 0, -1));
 refused('a damaged history', 3, qr/file "00000002\.history" of the archive cannot be read.*does not match the digest/s);
 write_bytes($history, $bytes);
+
+(my $twice = $history) =~ s/([0-9a-f])(?=\.\w+$)/$1 eq '0' ? '1' : '0'/e;
+write_bytes($twice, $bytes);
+refused('two histories', 3, qr/file 00000002\.history, .* is there twice/, '--target=immediate');
+unlink $twice or die;
+
+# While nothing of timeline 2 but its history is archived, the server would go on along the timeline that was left.
+my ($second_timeline) = map { m{^((?:\./)?wal/[0-9a-f]{16}/00000002)/} ? "$repo/$1" : () } all_files($repo);
+rename $second_timeline, "$scratch/second_timeline" or die;
+($code, $out, $err) = tool("--repo=$repo", @dry, $first->{backup});
+is($code, 3, 'a timeline without WAL behind one that goes on: refused');
+like($err, qr/WAL segment 00000002\w+ is missing, and the archive has 00000001\w+ of the timeline that was left/, 'with the reason');
+my ($where) = $err =~ /(--target-lsn=\S+ --exclusive)/;
+is((tool("--repo=$repo", @dry, $first->{backup}, '--timeline=1', split(/ /, $where // '--none')))[0], 0, 'and the way to where it begins');
+rename "$scratch/second_timeline", $second_timeline or die;
 
 # The recovery creates a tablespace in the directory that it had, which is that of the server.
 mkdir "$scratch/later" or die;

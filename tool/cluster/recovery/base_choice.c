@@ -130,7 +130,7 @@ report_history(const WalInventory *inventory, const WalFile *file)
 		content.hint != NULL
 			? content.hint
 			: "A server of that timeline has the file in pg_wal: \"nex_backup wal push\" "
-			  "stores it.  --timeline names an older timeline to recover to.",
+			  "stores it.  --timeline=N with a target (--target-time) recovers along an older one.",
 		file->name.kind == WAL_HISTORY
 			? "file \"%08X.history\" of the archive cannot be read, so nobody knows where "
 			  "timeline %u begins"

@@ -12,6 +12,7 @@
 #include "recovery_path.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -68,15 +69,22 @@ find_file(const WalListing *listing, const char *name)
 			   : NULL;
 }
 
+/* The step that a segment is of. */
+static int
+step_of(const RecoveryPath *path, uint64_t number)
+{
+	int i = path->count - 1;
+
+	while (i > 0 && number < path->steps[i].begin / path->inventory->system.segment_size)
+		i--;
+	return i;
+}
+
 void
 recovery_path_name(const RecoveryPath *path, uint64_t number, WalName *name)
 {
-	uint32_t size = path->inventory->system.segment_size;
-	int i = path->count - 1;
-
-	while (i > 0 && number < path->steps[i].begin / size)
-		i--;
-	wal_segment_name(path->steps[i].timeline, number, size, name);
+	wal_segment_name(path->steps[step_of(path, number)].timeline, number,
+					 path->inventory->system.segment_size, name);
 }
 
 const WalFile *
@@ -126,6 +134,30 @@ recovery_path_behind_gap(const RecoveryPath *path)
 	return found > path->last ? found : 0;
 }
 
+/*
+ * A server asks for a segment of each timeline of the path that has begun by then, the newest
+ * first, down to the one from which it read the segment before.
+ */
+const WalFile *
+recovery_path_left(const RecoveryPath *path, const PathStep **step)
+{
+	uint64_t number = path->last + 1;
+	int current = step_of(path, path->last);
+	int i = step_of(path, number);
+	const WalFile *file = NULL;
+
+	*step = &path->steps[i];
+	while (file == NULL && --i >= current)
+	{
+		WalName name;
+
+		wal_segment_name(path->steps[i].timeline, number, path->inventory->system.segment_size,
+						 &name);
+		file = find_file(&path->inventory->listing, name.text);
+	}
+	return file;
+}
+
 char *
 recovery_path_find(const WalInventory *inventory, const Manifest *base, uint32_t timeline,
 				   RecoveryPath *path)
@@ -134,10 +166,17 @@ recovery_path_find(const WalInventory *inventory, const Manifest *base, uint32_t
 	uint64_t needed = (base->cluster.stop - 1) / size;
 	const WalFile *file;
 	WalName name;
+	char history[32];
 
 	memset(path, 0, sizeof(*path));
 	path->inventory = inventory;
 	find_steps(path, base, timeline);
+	snprintf(history, sizeof(history), "%08" PRIX32 ".history", timeline);
+	if (is_ambiguous(path, history))
+		return xasprintf(
+			"file %s, without which the server does not recover along timeline %" PRIu32
+			", is there twice",
+			history, timeline);
 	path->first = base->cluster.start / size;
 	path->last = path->first - 1;
 	while ((file = recovery_path_segment(path, path->last + 1)) != NULL &&

@@ -46,4 +46,10 @@ extern const WalFile *recovery_path_segment(const RecoveryPath *path, uint64_t n
 /* Is there any segment behind the last one, so that some are missing between?  Its number, or 0. */
 extern uint64_t recovery_path_behind_gap(const RecoveryPath *path);
 
+/*
+ * The file that a server takes for the segment behind the last one though it does not belong to the
+ * path: an older timeline wrote it, which was left for that of *step before.  NULL: none.
+ */
+extern const WalFile *recovery_path_left(const RecoveryPath *path, const PathStep **step);
+
 #endif /* NEX_RECOVERY_PATH_H */

@@ -28,7 +28,9 @@
 #include "resolve.h"
 #include "settings.h"
 #include "utc_time.h"
+#include "wal_end.h"
 #include "wal_pack.h"
+#include "wal_position.h"
 
 /* So many segments are read backwards for the last transaction: more have none only if nobody
  * works. */
@@ -269,6 +271,54 @@ refuse_gap(const RecoveryPlan *plan)
 	return false;
 }
 
+/*
+ * Where a timeline has its history but nothing of what it wrote, the server takes the WAL that an
+ * older one wrote behind the place where it was left: what the recovery that left it undid.
+ */
+static bool
+refuse_left(const RecoveryPlan *plan)
+{
+	const PathStep *step;
+	const WalFile *left = recovery_path_left(&plan->path, &step);
+	char lsn[WAL_POSITION_SIZE];
+	char *hint;
+	WalName missing;
+
+	if (left == NULL)
+		return true;
+	recovery_path_name(&plan->path, plan->path.last + 1, &missing);
+	wal_lsn_print(step->begin, lsn);
+	hint = xasprintf("If a server of timeline %u still runs, pg_switch_wal() has it archive what "
+					 "is missing.  --timeline=%u recovers along the older timeline; with "
+					 "--target-lsn=%s --exclusive, to where timeline %u begins.",
+					 step->timeline, left->name.timeline, lsn, step->timeline);
+	report_error(EXIT_INTEGRITY,
+				 "The server would replay that instead, which does not belong to the state from "
+				 "which the newer timeline began.",
+				 hint,
+				 "WAL segment %s is missing, and the archive has %s of the timeline that was left",
+				 missing.text, left->name.text);
+	free(hint);
+	return false;
+}
+
+/*
+ * The server ends its recovery if "wal get" says of the segment behind the last one that nothing
+ * comes after it; the same is asked here.  What has come since the WAL was listed is no gap.
+ */
+static bool
+refuse_unknown_end(const RecoveryPlan *plan)
+{
+	WalName name;
+	char *later;
+	WalEnd end;
+
+	recovery_path_name(&plan->path, plan->path.last + 1, &name);
+	end = wal_end_look(&plan->inventory.system, &name, &later);
+	free(later);
+	return end != WAL_END_UNKNOWN;
+}
+
 /* ---- the base backup ---- */
 
 /* Can a recovery from this base backup stop at the target, as far as it says itself? */
@@ -453,7 +503,7 @@ recovery_plan_make(const Settings *settings, Repository *repository, const char 
 	{
 		plan->last = plan->newest;
 		plan->has_last = plan->has_newest;
-		good = refuse_gap(plan);
+		good = refuse_gap(plan) && refuse_left(plan) && refuse_unknown_end(plan);
 	}
 	base_choice_free(&choice);
 	free(names);
