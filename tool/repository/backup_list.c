@@ -24,7 +24,6 @@ typedef struct NameList
 	bool some;             /* … also if it is one of several places */
 	Owner owner;           /* that is being looked at */
 	const char *directory; /* that is being read */
-	bool has_content;      /* … and something in it */
 	Repository *repository;
 	bool failed;
 } NameList;
@@ -37,7 +36,6 @@ visit_file(const char *file, void *argument)
 	BackupName *name;
 	char id[BACKUP_ID_SIZE];
 
-	list->has_content |= strcmp(file, LOST_AND_FOUND) != 0;
 	if (!manifest_name_id(file, id))
 	{
 		if (!leftover_is_temporary(file) && !leftover_is_companion(file))
@@ -59,11 +57,8 @@ visit_directory(NameList *list, const char *path)
 	StoreResult result;
 
 	list->directory = path;
-	list->has_content = false;
 	result = storage->list(storage, path, visit_file, list);
 	place_note_result(list->repository, &result);
-	if (result.code == STORE_OK && !list->has_content && list->all)
-		unclear_empty(list->repository, path);
 	if (result.code == STORE_OK || result.code == STORE_ABSENT)
 		return true;
 	if (list->all)
@@ -177,39 +172,16 @@ visit_system(const char *directory, void *argument)
 	return visit_owner(list);
 }
 
-/* A tree that is being listed. */
-typedef struct Tree
-{
-	NameList *list;
-	StorageVisitor visitor;
-	bool has_content;
-} Tree;
-
-static bool
-visit_branch(const char *name, void *argument)
-{
-	Tree *tree = argument;
-
-	tree->has_content |= strcmp(name, LOST_AND_FOUND) != 0;
-	return tree->visitor(name, tree->list);
-}
-
-/*
- * All directories below backups/, config/, base/ or servers/.  Nothing of ours leaves one of
- * these empty, but a disk that is not mounted does: what there is, is not known then.
- */
+/* All directories below backups/, config/, base/ or servers/. */
 static void
-visit_tree(NameList *list, const char *path, StorageVisitor visitor)
+visit_tree(NameList *list, const char *tree, StorageVisitor visitor)
 {
-	Tree tree = {list, visitor, false};
-	StoreResult result =
-		list->repository->storage->list(list->repository->storage, path, visit_branch, &tree);
+	Storage *storage = list->repository->storage;
+	StoreResult result = storage->list(storage, tree, visitor, list);
 
 	place_note_result(list->repository, &result);
-	if (result.code == STORE_OK && !tree.has_content)
-		unclear_empty(list->repository, path);
-	else if (result.code != STORE_OK && result.code != STORE_ABSENT)
-		unclear_error(list->repository, path, &result, true);
+	if (result.code != STORE_OK && result.code != STORE_ABSENT)
+		unclear_error(list->repository, tree, &result, true);
 }
 
 /* What lies in servers/LABEL that is not ours. */

@@ -16,9 +16,6 @@
 
 #include "repository_state.h"
 
-/* What a file system has at its top. */
-#define LOST_AND_FOUND "lost+found/"
-
 /* Warn of a path that could not be looked at; counts: backups may be hidden by it. */
 extern void unclear_error(Repository *repository, const char *path, const StoreResult *result,
 						  bool counts);

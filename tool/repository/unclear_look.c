@@ -255,6 +255,9 @@ visit_server(const char *name, void *argument)
 	return !interrupted();
 }
 
+/* What a file system has at its top. */
+#define LOST_AND_FOUND "lost+found/"
+
 static bool
 visit_content(const char *name, void *argument)
 {
