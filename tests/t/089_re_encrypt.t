@@ -128,8 +128,16 @@ tool_ok([ 'copy', '--from', $closed, '--to', "$scratch/secret2", '--re-encrypt',
 is(text_of("$scratch/secret2", $third, '--key-file', "$scratch/symmetric2"), text_of($plain, $third), 'the same text');
 
 # Damage is not copied, and stops only what needs it.
-my ($object) = reverse grep { m{^objects/} } all_files($plain);
-my @hurt = grep { index(read_bytes("$plain/$_"), (split m{/}, $object)[-1] =~ s/\..*//r) >= 0 } grep { m{^backups/shop/.*json$} } all_files($plain);
+sub needed_by
+{
+	my ($object) = @_;
+	my $id = (split m{/}, $object)[-1] =~ s/\..*//r;
+
+	return grep { index(read_bytes("$plain/$_"), $id) >= 0 } grep { m{^backups/shop/.*json$} } all_files($plain);
+}
+
+my ($object) = grep { m{^objects/} && needed_by($_) } all_files($plain);
+my @hurt = needed_by($object);
 my $mend = damage_file("$plain/$object", 'flip');
 my $target = "$scratch/target";
 tool_ok([ 'init', '--repo', $target, '--recipient', $recipient{key}, @none ], 'init');
