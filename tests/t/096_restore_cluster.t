@@ -315,6 +315,8 @@ rmdir "$scratch/later" or die;
 is(tool_json("--repo=$repo", @dry, '--timeline=1')->{tablespaces_created}[0]{path}, "$scratch/later", 'the plan names it');
 comes_back('a directory that is absent is made for it', scalar @after, '--timeline=1');
 refused('a tablespace that there is not', 2, qr{has no tablespace in this directory}, "--tablespace-mapping=$scratch/spaec=$scratch/refused.space");
+write_bytes("$scratch/settings.yaml", "tablespace-mapping: [ '$scratch/of_another=$scratch/x', '$scratch/space=$scratch/dry.space' ]\n");
+is((tool("--config=$scratch/settings.yaml", "--repo=$repo", 'restore', '--cluster', "--data-dir=$scratch/dry", '--dry-run', '--target=immediate', '--timeline=1'))[0], 0, 'in the settings file it may be that of another server');
 
 # What is behind the target may be damaged: the server does not ask for it.
 $plan = tool_json("--repo=$repo", @dry, '--timeline=1');

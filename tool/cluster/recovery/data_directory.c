@@ -134,14 +134,17 @@ check_tablespaces(const DataDirectory *target, const Manifest *base)
 	return true;
 }
 
-/* An option that means none of the tablespaces is a mistake, which must not put one elsewhere. */
+/*
+ * An option that means none of the tablespaces is a mistake, which must not put one elsewhere.  In
+ * the settings file (source 0) it may be there for another server, and for "globals restore".
+ */
 static bool
 check_mappings(const DataDirectory *target, const Manifest *base)
 {
 	const ManifestCluster *cluster = &base->cluster;
 	int i;
 
-	for (i = 0; i < target->mappings->count; i++)
+	for (i = 0; target->mappings->source != 0 && i < target->mappings->count; i++)
 	{
 		const char *mapping = target->mappings->items[i];
 		uint32_t j = 0;
