@@ -275,7 +275,7 @@ test_damaged_pages_displace_nothing(void **state)
 	assert_string_equal(history[1].reason, "newest undamaged");
 	assert_false(history[0].keep);
 
-	/* The server has been mended. */
+	/* The server has been repaired. */
 	add("a", at(2026, 1, 3, 1));
 	decide(1, 0, 0, 0, 1, at(2026, 2, 1, 0));
 	assert_int_equal(kept(), 3);
