@@ -8,6 +8,7 @@
 #include "wal_needed.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,10 +65,11 @@ check_file(WalNeeded *needed, const char *directory, const WalFile *file)
 	free(name);
 }
 
-/* A segment may be stored twice, with the same content; with another one it is not known which. */
+/* A file may be stored twice, with the same content; with another one it is not known which. */
 static void
-check_segment(WalNeeded *needed, const char *directory, const WalName *name)
+check_name(WalNeeded *needed, const WalName *name)
 {
+	char *directory = wal_directory(needed->system.id, name);
 	const char *content = NULL;
 	const char *problem = NULL;
 	size_t i;
@@ -76,7 +78,7 @@ check_segment(WalNeeded *needed, const char *directory, const WalName *name)
 	{
 		const WalFile *file = &needed->listing.files[i];
 
-		if (file->name.kind != WAL_SEGMENT || strcmp(file->name.text, name->text) != 0)
+		if (strcmp(file->name.text, name->text) != 0)
 			continue;
 		if (content != NULL && strcmp(content, file->content) != 0)
 			problem = "is there twice, with different contents";
@@ -93,6 +95,34 @@ check_segment(WalNeeded *needed, const char *directory, const WalName *name)
 		verify_report_bad(needed->report, path, problem);
 		free(path);
 	}
+	free(directory);
+}
+
+/* List a directory in the place of the one before; false: reported. */
+static bool
+list(WalNeeded *needed, const char *below)
+{
+	StoreResult result;
+
+	wal_listing_free(&needed->listing);
+	result = wal_list(&needed->system, below, &needed->listing);
+	return result.code == STORE_OK || wal_list_failed(&needed->system, &result);
+}
+
+/* On a later timeline than the first, no recovery begins without its history. */
+static bool
+check_history(WalNeeded *needed)
+{
+	uint32_t timeline = needed->manifest->cluster.timeline;
+	char text[WAL_NAME_SIZE];
+	WalName name;
+	bool good = timeline == 1 || list(needed, WAL_HISTORY_DIRECTORY);
+
+	snprintf(text, sizeof(text), "%08" PRIX32 ".history", timeline);
+	if (good && timeline > 1 && wal_name_parse(text, &name))
+		check_name(needed, &name);
+	wal_listing_free(&needed->listing);
+	return good;
 }
 
 /* All segments, directory by directory.  False (reported) if one cannot be listed. */
@@ -111,24 +141,18 @@ check_segments(WalNeeded *needed)
 		 number++)
 	{
 		WalName name;
-		char *directory;
 
 		wal_segment_name(cluster->timeline, number, cluster->segment_size, &name);
-		directory = wal_directory(needed->system.id, &name);
 		if (number == first || name.log != listed)
 		{
 			char *below = xasprintf("%08" PRIX32 "/%08" PRIX32, name.timeline, name.log);
-			StoreResult result;
 
-			wal_listing_free(&needed->listing);
-			result = wal_list(&needed->system, below, &needed->listing);
-			good = result.code == STORE_OK || wal_list_failed(&needed->system, &result);
+			good = list(needed, below);
 			listed = name.log;
 			free(below);
 		}
 		if (good)
-			check_segment(needed, directory, &name);
-		free(directory);
+			check_name(needed, &name);
 	}
 	wal_listing_free(&needed->listing);
 	return good;
@@ -170,7 +194,7 @@ wal_needed_check(Repository *repository, const Manifest *manifest, bool read, Ve
 
 	if (!wal_system_open(repository, id, &needed.system, &result))
 		place = result.code == STORE_ABSENT ? without_system_file(&needed) : WAL_UNKNOWN;
-	else if (!check_segments(&needed))
+	else if (!check_segments(&needed) || !check_history(&needed))
 		place = WAL_UNKNOWN;
 	report->nunreadable += place == WAL_UNKNOWN;
 	return place;

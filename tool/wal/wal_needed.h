@@ -23,7 +23,8 @@ typedef enum WalPlace
 } WalPlace;
 
 /*
- * Look at the segments from the manifest's start to its stop.  Those that are
+ * Look at the segments from the manifest's start to its stop, and at the history of its timeline.
+ * Those that are
  * missing or, if they are read, damaged go to the report, unreported, as do those that
  * could not be read, which have been reported.  No key is needed.
  */

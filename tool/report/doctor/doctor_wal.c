@@ -55,6 +55,22 @@ say_system(Doctor *doctor, const WalInventory *inventory)
 				   last.text);
 }
 
+/* Has the archive the history of a timeline?  The first has none. */
+static bool
+has_history(const WalInventory *inventory, uint32_t timeline)
+{
+	bool found = timeline == 1;
+	size_t i;
+
+	for (i = 0; !found && i < inventory->listing.count; i++)
+	{
+		const WalName *name = &inventory->listing.files[i].name;
+
+		found = name->kind == WAL_HISTORY && name->timeline == timeline;
+	}
+	return found;
+}
+
 /* Is all WAL of its time there?  A manifest that cannot be read has been reported with the backups.
  */
 static void
@@ -73,6 +89,16 @@ say_base(Doctor *doctor, const BackupName *name, const WalInventory *inventory)
 		whole = range->timeline == cluster->timeline &&
 				range->first <= cluster->start / cluster->segment_size &&
 				range->last >= (cluster->stop - 1) / cluster->segment_size;
+	}
+	if (manifest != NULL && !has_history(inventory, manifest->cluster.timeline))
+	{
+		char *label = backup_label(name);
+
+		doctor_say(doctor, CHECK_CRITICAL, "WAL",
+				   "A server of that timeline has it in pg_wal: \"nex_backup wal push\" stores it.",
+				   "\"%08X.history\" is missing, so \"%s\" cannot be restored",
+				   manifest->cluster.timeline, label);
+		free(label);
 	}
 	if (!whole)
 	{
