@@ -33,6 +33,7 @@ place_of(BaseChoice *choice, int i)
 	place->is_read = true;
 	base = repository_manifest_try(choice->repository, &choice->names[i], &error);
 	place->damaged = base == NULL;
+	place->unread = base == NULL && choice->repository->manifest_unreadable;
 	if (base != NULL)
 	{
 		place->timeline = base->cluster.timeline;
@@ -169,6 +170,27 @@ take_wanted(BaseChoice *choice, uint32_t wanted)
 	return any_leads_to(choice, wanted) || report_none(choice, wanted);
 }
 
+/*
+ * No base backup that could be read leads to the newest timeline.  One that could not be may: what
+ * comes without it is the state that somebody has left by a recovery.
+ */
+static bool
+refuse_unread(const BaseChoice *choice, uint32_t newest)
+{
+	int i = choice->count - 1;
+
+	while (i >= 0 && !choice->places[i].damaged)
+		i--;
+	return i < 0 ||
+		   report_error(choice->places[i].unread ? EXIT_FAILED : EXIT_INTEGRITY, NULL,
+						"When it can be read, as from a copy of the repository, recover again.  "
+						"--timeline names a timeline to recover along, and a base backup can be "
+						"named, too.",
+						"base backup %s cannot be read, and none of the others leads to timeline "
+						"%u, the newest",
+						choice->names[i].id, newest);
+}
+
 static bool
 take_newest(BaseChoice *choice)
 {
@@ -180,6 +202,8 @@ take_newest(BaseChoice *choice)
 		choice->timeline = timeline_before(choice->inventory, choice->timeline);
 	if (file != NULL && file->name.timeline > choice->timeline)
 		return report_history(choice->inventory, file);
+	if (choice->timeline != newest && !refuse_unread(choice, newest))
+		return false;
 	if (choice->timeline == 0)
 		return report_none(choice, newest);
 	if (choice->timeline != newest)

@@ -21,6 +21,7 @@ typedef struct BasePlace
 {
 	bool is_read;
 	bool damaged; /* or it could not be read; that was a warning */
+	bool unread;  /* the latter */
 	uint32_t timeline;
 	uint64_t stop;
 } BasePlace;
