@@ -218,8 +218,13 @@ print_start(const ClusterRestore *restore)
 	if (restore->elsewhere)
 	{
 		add_place(&options, "data_directory", path, "");
-		add_place(&options, "hba_file", path, "/pg_hba.conf");
-		add_place(&options, "ident_file", path, "/pg_ident.conf");
+		/* Those that somebody puts there; that the server had others, initdb's may still lie there.
+		 */
+		if (!restore->plan.base->cluster.complete)
+		{
+			add_place(&options, "hba_file", path, "/pg_hba.conf");
+			add_place(&options, "ident_file", path, "/pg_ident.conf");
+		}
 		add_place(&options, "external_pid_file", "", "");
 		buffer_reset(&word);
 		quote_shell_word(&word, options.data);
@@ -234,6 +239,9 @@ print_start(const ClusterRestore *restore)
 		show_text(
 			"Do not leave out the options after -o: postgresql.conf may name the directories of "
 			"the old server, which would be started instead.\n");
+	if (restore->access_elsewhere)
+		show_text("Its postgresql.conf names the files that say who may connect (hba_file, "
+				  "ident_file): see that they are on this machine.\n");
 	buffer_free(&options);
 	buffer_free(&word);
 }

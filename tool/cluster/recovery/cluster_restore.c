@@ -94,36 +94,34 @@ is_line_of(const char *line, const char *name)
 }
 
 static bool
-names_places(const char *text)
+sets_either(const char *text, const char *name, const char *other)
 {
-	static const char *const names[] = {"data_directory", "hba_file", "ident_file",
-										"external_pid_file"};
 	bool found = false;
 	const char *line;
-	size_t i;
 
 	for (line = text; line != NULL && !found; line = strchr(line, '\n'))
 	{
 		line += *line == '\n';
-		for (i = 0; i < sizeof(names) / sizeof(names[0]) && !found; i++)
-			found = is_line_of(line, names[i]);
+		found = is_line_of(line, name) || is_line_of(line, other);
 	}
 	return found;
 }
 
 /*
- * Would a server that is started there be one elsewhere?  No server is there to be asked; what
- * included files say is not seen.
+ * Would a server that is started there be one elsewhere, or let in whom a file elsewhere says?  No
+ * server is there to be asked; what included files say is not seen.
  */
 static void
 find_places(ClusterRestore *restore)
 {
 	Buffer text;
+	bool known;
 
 	buffer_init(&text);
-	restore->elsewhere = !restore->plan.base->cluster.complete ||
-						 !data_directory_read(&restore->target, "postgresql.conf", &text) ||
-						 names_places(text.data);
+	known = restore->plan.base->cluster.complete &&
+			data_directory_read(&restore->target, "postgresql.conf", &text);
+	restore->elsewhere = !known || sets_either(text.data, "data_directory", "external_pid_file");
+	restore->access_elsewhere = known && sets_either(text.data, "hba_file", "ident_file");
 	buffer_free(&text);
 }
 

@@ -19,8 +19,9 @@ typedef struct ClusterRestore
 	BaseContent content;
 	LaterTablespaces later;
 	DataDirectory target;
-	char *command;  /* restore_command */
-	bool elsewhere; /* postgresql.conf is not there, or names directories */
+	char *command;         /* restore_command */
+	bool elsewhere;        /* postgresql.conf is not there, or names directories */
+	bool access_elsewhere; /* it is, and names files that say who may connect */
 } ClusterRestore;
 
 /*
