@@ -29,6 +29,7 @@
 #include "log.h"
 #include "member_reader.h"
 #include "memory.h"
+#include "occupied.h"
 #include "progress.h"
 #include "wal_position.h"
 
@@ -69,6 +70,24 @@ check_empty(const char *path, const char *hint)
 
 	return is_empty(path, &empty) &&
 		   (empty || report_error(EXIT_FAILED, NULL, hint, "directory \"%s\" is not empty", path));
+}
+
+/* The same, and nowhere in what another server has for its own. */
+static bool
+check_free(const char *path, const char *hint)
+{
+	char *server;
+	bool good;
+
+	if (!check_empty(path, hint))
+		return false;
+	server = occupied_by(path);
+	good = server == NULL || report_error(EXIT_FAILED, NULL, "Choose a directory outside of it.",
+										  "directory \"%s\" would be in \"%s\", which belongs to "
+										  "a server",
+										  path, server);
+	free(server);
+	return good;
 }
 
 static bool
@@ -127,8 +146,8 @@ check_tablespaces(const DataDirectory *target, const Manifest *base)
 				return report_error(EXIT_USAGE, NULL, NULL,
 									"two tablespaces would be in directory \"%s\"", path);
 		}
-		if (!check_empty(path, "Give the tablespace another directory: "
-							   "--tablespace-mapping=OLD=NEW."))
+		if (!check_free(path, "Give the tablespace another directory: "
+							  "--tablespace-mapping=OLD=NEW."))
 			return false;
 	}
 	return true;
@@ -192,6 +211,8 @@ check_later(const DataDirectory *target, const Manifest *base)
 	for (i = 0; i < target->later->count; i++)
 	{
 		const LaterTablespace *later = &target->later->items[i];
+		char *server;
+		bool occupied;
 		bool empty;
 
 		if (later->path[0] == '\0')
@@ -208,6 +229,11 @@ check_later(const DataDirectory *target, const Manifest *base)
 			if (strcmp(path, later->path) == 0)
 				return report_later(later, "is mapped to by another tablespace");
 		}
+		server = occupied_by(later->path);
+		occupied = server != NULL;
+		free(server);
+		if (occupied)
+			return report_later(later, "is in the data directory of a server");
 		if (!is_empty(later->path, &empty))
 			return false;
 		if (!empty)
@@ -273,8 +299,8 @@ data_directory_check(const DataDirectory *target, const Manifest *base, const Ba
 			EXIT_USAGE, NULL,
 			"Run it as the user that the server will run as, which may not be root.",
 			"a cluster is not restored by root");
-	return check_empty(target->path, "A cluster is restored to a new directory only.  Stop the "
-									 "server if it is its own, and move the directory away.") &&
+	return check_free(target->path, "A cluster is restored to a new directory only.  Stop the "
+									"server if it is its own, and move the directory away.") &&
 		   check_mappings(target, base) && check_tablespaces(target, base) &&
 		   check_later(target, base) && base_content_each(content, check_link, (void *) base) &&
 		   (base->cluster.ntablespaces > 0 || check_space(target->path, content->bytes));
