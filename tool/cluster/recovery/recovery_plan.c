@@ -214,9 +214,30 @@ find_target(RecoveryPlan *plan)
 	return true;
 }
 
+/*
+ * The segment in which a timeline was left is archived of that one alone: the way to what it has
+ * before that.  A hint, or NULL; caller frees.
+ */
+static char *
+hint_of_left(const RecoveryPlan *plan)
+{
+	const PathStep *step;
+	const WalFile *left = recovery_path_left(&plan->path, &step);
+	char lsn[WAL_POSITION_SIZE];
+
+	if (left == NULL)
+		return NULL;
+	wal_lsn_print(step->begin, lsn);
+	return xasprintf("If a server of timeline %u still runs, pg_switch_wal() has it archive what "
+					 "is missing.  --timeline=%u recovers along the older timeline; with "
+					 "--target-lsn=%s --exclusive, to where timeline %u begins.",
+					 step->timeline, left->name.timeline, lsn, step->timeline);
+}
+
 static bool
 report_unreachable(const RecoveryPlan *plan)
 {
+	char *left = hint_of_left(plan);
 	char time[TARGET_TIME_SIZE] = "";
 	uint64_t behind = recovery_path_behind_gap(&plan->path);
 	char *detail;
@@ -229,7 +250,8 @@ report_unreachable(const RecoveryPlan *plan)
 					   name.text, plan->has_newest ? ", and its last transaction ended at " : "",
 					   time, behind != 0 ? "; there is more behind a gap" : "");
 	report_error(EXIT_FAILED, detail,
-				 plan->target.kind == TARGET_XID || plan->target.kind == TARGET_NAME
+				 left != NULL ? left
+				 : plan->target.kind == TARGET_XID || plan->target.kind == TARGET_NAME
 					 ? "\"nex_backup base list\" shows what there is; a base backup that is older "
 					   "may be named, or another --timeline."
 					 : "Leave the target out to recover all that is archived.  If the server still "
@@ -237,6 +259,7 @@ report_unreachable(const RecoveryPlan *plan)
 				 "the target cannot be reached from base backup %s: no record in the archived WAL "
 				 "is at it or behind it",
 				 plan->base->id);
+	free(left);
 	free(detail);
 	return false;
 }
@@ -280,18 +303,13 @@ refuse_left(const RecoveryPlan *plan)
 {
 	const PathStep *step;
 	const WalFile *left = recovery_path_left(&plan->path, &step);
-	char lsn[WAL_POSITION_SIZE];
 	char *hint;
 	WalName missing;
 
 	if (left == NULL)
 		return true;
 	recovery_path_name(&plan->path, plan->path.last + 1, &missing);
-	wal_lsn_print(step->begin, lsn);
-	hint = xasprintf("If a server of timeline %u still runs, pg_switch_wal() has it archive what "
-					 "is missing.  --timeline=%u recovers along the older timeline; with "
-					 "--target-lsn=%s --exclusive, to where timeline %u begins.",
-					 step->timeline, left->name.timeline, lsn, step->timeline);
+	hint = hint_of_left(plan);
 	report_error(EXIT_INTEGRITY,
 				 "The server would replay that instead, which does not belong to the state from "
 				 "which the newer timeline began.",
@@ -413,13 +431,17 @@ report_too_early(const RecoveryPlan *plan)
  * restore point before that; to nothing else.  Takes over the problem.
  */
 static bool
-pass_over(char *problem, bool may_be_older)
+pass_over(const RecoveryPlan *plan, char *problem, bool may_be_older)
 {
+	char *left = may_be_older ? NULL : hint_of_left(plan);
+
 	if (!may_be_older)
-		report_error(EXIT_INTEGRITY, NULL, "\"nex_backup wal list\" shows what there is.", "%s",
+		report_error(EXIT_INTEGRITY, NULL,
+					 left != NULL ? left : "\"nex_backup wal list\" shows what there is.", "%s",
 					 problem);
 	else
 		log_warning("%s, so it is passed over", problem);
+	free(left);
 	free(problem);
 	return may_be_older;
 }
@@ -445,7 +467,7 @@ choose_base(BaseChoice *choice, RecoveryPlan *plan)
 			return verdict == BASE_FITS;
 		if (verdict != BASE_TOO_EARLY || is_searched)
 			i = base_choice_before(choice, i);
-		if (verdict == BASE_LACKS_WAL && !pass_over(problem, is_searched && i >= 0))
+		if (verdict == BASE_LACKS_WAL && !pass_over(plan, problem, is_searched && i >= 0))
 			return false;
 	}
 	if (verdict == BASE_TOO_LATE)
