@@ -42,6 +42,14 @@
 #define READ_AGAIN 3
 #define READ_AGAIN_MICROSECONDS 2000
 
+/* The same of a file that is not the server's, for a second at most; and of all of them. */
+#define WAIT_LOOKS 50
+#define WAIT_MICROSECONDS 20000
+#define MOST_WAITS 500
+
+/* A file is as old as the last tick of the clock, so one that is written now may seem unchanged. */
+#define SETTLED_SECONDS 0.02
+
 #define CONTROL_TRIES 100
 
 /* Pages that are read while they are written are few. */
@@ -54,6 +62,7 @@ typedef struct Work
 {
 	const BaseReading *reading;
 	_Atomic size_t next;
+	_Atomic int waits; /* for files that somebody may be writing again */
 
 	pthread_mutex_t mutex; /* for what follows, and the manifest */
 	double free_at;        /* by monotonic_seconds(): when the next bytes may be read */
@@ -101,9 +110,9 @@ keep_rate(Work *work, uint32_t bytes)
 /* ---- files ---- */
 
 static void
-pause_before_again(void)
+pause_for(long microseconds)
 {
-	const struct timespec pause = {0, READ_AGAIN_MICROSECONDS * 1000};
+	const struct timespec pause = {0, microseconds * 1000};
 
 	nanosleep(&pause, NULL);
 }
@@ -136,13 +145,35 @@ report_unread(const BaseFile *file, int error)
 						file->path, strerror(error));
 }
 
+/*
+ * Is a file worth another look, after a while?  The server does in a moment what it does with its
+ * own.  Others, such as settings, are removed and written again by programs that take their time;
+ * and time is given to all of them together, since there may be logs by the thousand.
+ */
+static bool
+look_again(Work *work, const BaseFile *file, int looks)
+{
+	if (!file->whole || stop_requested())
+		return false;
+	if (looks < READ_AGAIN)
+	{
+		pause_for(READ_AGAIN_MICROSECONDS);
+		return true;
+	}
+	if (cluster_is_of_server(file->path) || looks >= READ_AGAIN + WAIT_LOOKS ||
+		atomic_fetch_add(&work->waits, 1) >= MOST_WAITS)
+		return false;
+	pause_for(WAIT_MICROSECONDS);
+	return true;
+}
+
 /* Have the file open.  False (reported) on failure; one that is gone is none, unless it is back
  * in a moment, as one that an editor writes again. */
 static bool
-open_file(const Work *work, OpenFile *open, uint32_t number)
+open_file(Work *work, OpenFile *open, uint32_t number)
 {
 	BaseFile *file = &work->reading->tree->files[number];
-	int i;
+	int looks = 0;
 
 	if (open->descriptor >= 0 && open->file == number)
 		return true;
@@ -150,15 +181,16 @@ open_file(const Work *work, OpenFile *open, uint32_t number)
 		close(open->descriptor);
 	open->file = number;
 	open->descriptor = base_tree_open(work->reading->tree, file->path);
-	for (i = 0; i < READ_AGAIN && open->descriptor < 0 && errno == ENOENT && file->whole; i++)
-	{
-		pause_before_again();
+	while (open->descriptor < 0 && errno == ENOENT && look_again(work, file, looks++))
 		open->descriptor = base_tree_open(work->reading->tree, file->path);
-	}
 	if (open->descriptor < 0 && errno != ENOENT)
 		return report_unread(file, errno);
-	if (open->descriptor < 0)
-		file->gone = true;
+	if (open->descriptor >= 0)
+		return true;
+	file->gone = true;
+	if (!file->relation && !cluster_is_of_server(file->path))
+		log_warning("file \"%s\" was removed before it was read, so the backup does not have it",
+					file->path);
 	return true;
 }
 
@@ -220,7 +252,7 @@ stays_bad(const BaseReading *reading, int descriptor, char *page, uint64_t offse
 
 	for (i = 0; i < READ_AGAIN && bad; i++)
 	{
-		pause_before_again();
+		pause_for(READ_AGAIN_MICROSECONDS);
 		if (read_at(descriptor, again, size, offset) != (ssize_t) size)
 			bad = false;
 		else
@@ -262,41 +294,52 @@ look_at_pages(Work *work, int descriptor, const PackPart *part, char *data, size
 
 /* ---- packs ---- */
 
+/* Has it not changed since the first look, nor just before that? */
+static bool
+is_settled(const struct stat *before, const struct stat *after)
+{
+	struct timespec now;
+	double age;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	age = (double) (now.tv_sec - before->st_mtim.tv_sec) +
+		  (double) (now.tv_nsec - before->st_mtim.tv_nsec) / 1e9;
+	return before->st_size == after->st_size && before->st_mtim.tv_sec == after->st_mtim.tv_sec &&
+		   before->st_mtim.tv_nsec == after->st_mtim.tv_nsec && (age < 0 || age > SETTLED_SECONDS);
+}
+
 /* A file that is read whole, while somebody writes it: the last of some tries is as good as any. */
 static ssize_t
-read_whole(int descriptor, Buffer *raw, off_t most)
+read_whole(Work *work, int descriptor, const BaseFile *file, Buffer *raw, off_t most)
 {
 	struct stat before;
 	struct stat after;
-	ssize_t got = -1;
-	int i;
+	int looks = 0;
+	ssize_t got;
+	off_t bytes;
 
-	for (i = 0; i <= READ_AGAIN; i++)
+	do
 	{
-		if (i > 0)
-			pause_before_again();
 		if (fstat(descriptor, &before) != 0)
 			return -1;
-		if (before.st_size > most)
-			before.st_size = most;
-		buffer_reserve(raw, (size_t) before.st_size + 1);
-		got = read_at(descriptor, raw->data + raw->length, (size_t) before.st_size, 0);
+		bytes = before.st_size > most ? most : before.st_size;
+		buffer_reserve(raw, (size_t) bytes + 1);
+		got = read_at(descriptor, raw->data + raw->length, (size_t) bytes, 0);
 		if (got < 0 || fstat(descriptor, &after) != 0)
 			return -1;
-		if (got == after.st_size && before.st_mtim.tv_sec == after.st_mtim.tv_sec &&
-			before.st_mtim.tv_nsec == after.st_mtim.tv_nsec)
-			break;
-	}
+	} while ((got != bytes || !is_settled(&before, &after)) && look_again(work, file, looks++));
 	return got;
 }
 
 /* Of one that is empty or gone the object has a byte, too, so that none is empty. */
 static bool
-take_whole(OpenFile *open, BaseFile *file, PackPart *part, Buffer *raw)
+take_whole(Work *work, OpenFile *open, BaseFile *file, PackPart *part, Buffer *raw)
 {
 	off_t most = raw->length < MAP_OBJECT_MAX / 2 ? WHOLE_MOST : part->bytes;
-	ssize_t got = open->descriptor >= 0 ? read_whole(open->descriptor, raw, most) : 0;
+	ssize_t got = 0;
 
+	if (open->descriptor >= 0)
+		got = read_whole(work, open->descriptor, file, raw, most);
 	if (got < 0)
 		return report_unread(file, errno);
 	file->there = (uint64_t) got;
@@ -341,7 +384,7 @@ read_part(Work *work, OpenFile *open, PackPart *part, Buffer *raw)
 
 	keep_rate(work, planned);
 	if (!open_file(work, open, part->file) ||
-		!(file->whole ? take_whole(open, file, part, raw) : take_part(work, open, part, raw)))
+		!(file->whole ? take_whole(work, open, file, part, raw) : take_part(work, open, part, raw)))
 		return false;
 	atomic_fetch_add(&progress.raw_bytes, part->bytes);
 	atomic_fetch_add(&progress.weight_done, planned);
@@ -441,7 +484,7 @@ base_read_control(const BaseTree *tree, Buffer *content)
 		got = read_at(descriptor, content->data, CONTROL_BYTES, 0);
 		if (got < 0 || control_file_read(content->data, (size_t) got, &control))
 			break;
-		pause_before_again();
+		pause_for(READ_AGAIN_MICROSECONDS);
 	}
 	close(descriptor);
 	if (got >= 0 && i < CONTROL_TRIES)
