@@ -263,7 +263,22 @@ $node->append_conf('postgresql.conf', "restore_command = 'false'");
 $node->set_recovery_mode;
 $node->start;
 ok(wait_until(sub { on('SELECT pg_is_in_recovery()') eq 'f' }), 'another timeline');
-tool_ok([@backup], 'a base backup of it');
+my $later = tool_json(@backup);
+my ($history) = glob("$repo/wal/*/history/00000002.history*");
+$stored = read_bytes($history);
+unlink $history or die;
+for my $level ('full', 'stored', 'present')
+{
+	($code, $out) = tool("--repo=$repo", 'base', 'verify', "--level=$level", $later->{backup});
+	is($code, 3, "$level: without the history it is not whole");
+	like($out, qr{wal/\S+/history/00000002\.history is missing}, '… which is named');
+}
+like((tool(@doctor))[1], qr/"00000002\.history" is missing, so "base \S+" cannot be restored/, 'doctor: critical');
+write_bytes($history, substr($stored, 0, -1));
+($code, $out) = tool("--repo=$repo", 'base', 'verify', $later->{backup});
+is($code, 3, 'nor with one that is damaged');
+write_bytes($history, $stored);
+like(tool_ok([ "--repo=$repo", 'base', 'verify', $later->{backup} ], 'verified with it again'), qr/: ok \(/, 'that forgets it');
 unlink "$data/pg_wal/00000002.history", glob("$repo/wal/*/history/00000002.history*") or die;
 tool_fails([@backup], 1, qr/history of timeline 2 .*00000002\.history.*HINT/s, 'without the history it could not be recovered');
 

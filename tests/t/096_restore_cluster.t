@@ -220,11 +220,21 @@ like((tool("--repo=$repo", @dry))[2], qr/base backup \Q$left->{backup}\E is pass
 is(tool_json("--repo=$repo", @dry, $left->{backup})->{path}[-1]{timeline}, 1, 'it can be named');
 is(tool_json("--repo=$repo", @dry, '--timeline=1')->{backup}, $left->{backup}, 'or its timeline');
 
+# One that cannot be read may be the one that leads to the newest timeline.
+my @leading = map { my $id = $_->{backup}; grep { m{/\Q$id\E\.json$} } map { "$repo/$_" } all_files($repo) } $first, $second;
+chmod 0, @leading or die;
+my ($unread, undef, $reason) = tool("--repo=$repo", @dry);
+is($unread, 1, 'no other timeline is taken for want of a manifest');
+like($reason, qr/cannot be read, and none of the others leads to timeline 2.*HINT: .*--timeline/s, 'with the reason');
+is((tool("--repo=$repo", @dry, '--timeline=1'))[0], 0, 'it can be named');
+chmod 0600, @leading or die;
+
 # A setting for the directory of the old server, as Debian has it, does not make that one start.
 my $debian = "$scratch/as it's";
 my (undef, $next, $said) = restore($debian, '--target=immediate', '--timeline=1');
 my ($command) = $next =~ /^  (pg_ctl -D .* start)$/m;
 like($command // '', qr/ -o .*data_directory=/, 'the way to start it has its directory') or diag($said);
+unlike($command // '', qr/hba_file|ident_file/, 'and no file that says who may connect');
 append_to_file("$debian/postgresql.conf", "port = $port\n");
 is(system("$command -w >/dev/null"), 0, 'it starts');
 is(there('SHOW data_directory'), $debian, 'and not the old one');
@@ -268,6 +278,15 @@ refused('an unknown timeline', 1, qr/no history of timeline 7/, '--timeline=7');
 refused('two targets', 2, qr/exclude each other/, '--target-lsn=FF/0', '--target-name=nowhere');
 refused('an unknown base backup', 1, qr/there is no base backup "20200101T000000Z"/, '20200101T000000Z');
 tool_fails([ "--repo=$repo", 'restore', '--cluster', '--data-dir=' . Cwd::abs_path($node->data_dir) ], 1, qr/directory ".*" is not empty/, 'a directory of a server');
+mkdir "$scratch/refused.link" or die;
+my $pgdata = Cwd::abs_path($node->data_dir);
+symlink("$pgdata/base", "$scratch/refused.link/inside") or die;
+for my $inside ("$pgdata/new", "$scratch/refused.link/inside/a/b")
+{
+	tool_fails([ "--repo=$repo", 'restore', '--cluster', "--data-dir=$inside", "--tablespace-mapping=$scratch/space=$scratch/refused.space" ], 1, qr/would be in ".*", which belongs to a server/, 'a directory in that of a server');
+	ok(!-e $inside, '… which is not made');
+	tool_fails([ "--repo=$repo", 'restore', '--cluster', "--data-dir=$scratch/refused", "--tablespace-mapping=$scratch/space=$inside" ], 1, qr/would be in ".*", which belongs to a server/, 'nor a tablespace');
+}
 tool_fails([ "--repo=$repo", 'restore', '--cluster', "--data-dir=$scratch/refused" ], 1, qr{directory "\Q$scratch/space\E" is not empty.*--tablespace-mapping}s, 'a tablespace that is there');
 tool_fails([ "--repo=$repo", 'restore', 'w', '--target=immediate' ], 2, qr/--target needs --cluster/, 'a target without --cluster');
 
@@ -297,6 +316,7 @@ is($code, 3, 'a timeline without WAL behind one that goes on: refused');
 like($err, qr/WAL segment 00000002\w+ is missing, and the archive has 00000001\w+ of the timeline that was left/, 'with the reason');
 my ($where) = $err =~ /(--target-lsn=\S+ --exclusive)/;
 is((tool("--repo=$repo", @dry, $first->{backup}, '--timeline=1', split(/ /, $where // '--none')))[0], 0, 'and the way to where it begins');
+like((tool("--repo=$repo", @dry, $first->{backup}, '--target-lsn=FF/0'))[2], qr/cannot be reached.*--timeline=1 recovers along the older timeline/s, 'a target: the same way');
 rename "$scratch/second_timeline", $second_timeline or die;
 
 # The recovery creates a tablespace in the directory that it had, which is that of the server.
