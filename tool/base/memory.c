@@ -67,6 +67,24 @@ xstrdup(const char *string)
 }
 
 char *
+xstrndup(const char *text, size_t length)
+{
+	char *copy = xmalloc(length + 1);
+
+	memcpy(copy, text, length);
+	copy[length] = '\0';
+	return copy;
+}
+
+void
+secret_text_free(char *secret)
+{
+	if (secret != NULL)
+		explicit_bzero(secret, strlen(secret));
+	free(secret);
+}
+
+char *
 xasprintf(const char *format, ...)
 {
 	va_list arguments;

@@ -28,6 +28,7 @@
 #include "cluster_file.h"
 #include "control_file.h"
 #include "deadline.h"
+#include "file_part.h"
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"
@@ -115,27 +116,6 @@ pause_for(long microseconds)
 	const struct timespec pause = {0, microseconds * 1000};
 
 	nanosleep(&pause, NULL);
-}
-
-/* As much as there is.  -1 and errno, or the number of bytes. */
-static ssize_t
-read_at(int descriptor, char *into, size_t bytes, uint64_t offset)
-{
-	size_t done = 0;
-
-	while (done < bytes)
-	{
-		ssize_t got = pread(descriptor, into + done, bytes - done, (off_t) (offset + done));
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return -1;
-		if (got == 0)
-			break;
-		done += (size_t) got;
-	}
-	return (ssize_t) done;
 }
 
 static bool
@@ -253,7 +233,7 @@ stays_bad(const BaseReading *reading, int descriptor, char *page, uint64_t offse
 	for (i = 0; i < READ_AGAIN && bad; i++)
 	{
 		pause_for(READ_AGAIN_MICROSECONDS);
-		if (read_at(descriptor, again, size, offset) != (ssize_t) size)
+		if (file_part_read(descriptor, again, size, offset) != (ssize_t) size)
 			bad = false;
 		else
 		{
@@ -324,7 +304,7 @@ read_whole(Work *work, int descriptor, const BaseFile *file, Buffer *raw, off_t 
 			return -1;
 		bytes = before.st_size > most ? most : before.st_size;
 		buffer_reserve(raw, (size_t) bytes + 1);
-		got = read_at(descriptor, raw->data + raw->length, (size_t) bytes, 0);
+		got = file_part_read(descriptor, raw->data + raw->length, (size_t) bytes, 0);
 		if (got < 0 || fstat(descriptor, &after) != 0)
 			return -1;
 	} while ((got != bytes || !is_settled(&before, &after)) && look_again(work, file, looks++));
@@ -362,7 +342,7 @@ take_part(Work *work, OpenFile *open, const PackPart *part, Buffer *raw)
 	buffer_reserve(raw, part->bytes);
 	data = raw->data + raw->length;
 	if (open->descriptor >= 0)
-		got = read_at(open->descriptor, data, part->bytes, part->offset);
+		got = file_part_read(open->descriptor, data, part->bytes, part->offset);
 	if (got < 0)
 		return report_unread(file, errno);
 	memset(data + got, 0, part->bytes - (size_t) got);
@@ -481,7 +461,7 @@ base_read_control(const BaseTree *tree, Buffer *content)
 	buffer_reserve(content, CONTROL_BYTES);
 	for (i = 0; i < CONTROL_TRIES && !stop_requested(); i++)
 	{
-		got = read_at(descriptor, content->data, CONTROL_BYTES, 0);
+		got = file_part_read(descriptor, content->data, CONTROL_BYTES, 0);
 		if (got < 0 || control_file_read(content->data, (size_t) got, &control))
 			break;
 		pause_for(READ_AGAIN_MICROSECONDS);

@@ -123,16 +123,6 @@ take_line(Line *line, const char *text, size_t length, bool quotes)
 	line->size = line->length + (line->length < length ? 1 : 0);
 }
 
-static char *
-copy_text(const char *text, size_t length)
-{
-	char *copy = xmalloc(length + 1);
-
-	memcpy(copy, text, length);
-	copy[length] = '\0';
-	return copy;
-}
-
 /* What SOPS would not read, or read as its own. */
 static const char *
 line_problem(const Line *line)
@@ -164,7 +154,7 @@ learn_names(const char *text, size_t length, SensitiveKeys *keys)
 		if (line.kind == LINE_PAIR &&
 			(line.several || sensitive_text(keys, line.text + line.value, line.end - line.value)))
 		{
-			char *key = copy_text(line.text, line.key);
+			char *key = xstrndup(line.text, line.key);
 
 			sensitive_keys_add_name(keys, key);
 			free(key);
@@ -178,7 +168,7 @@ static bool
 encrypt_pair(const Line *line, const SensitiveKeys *keys, const uint8_t *key, SopsMac *mac,
 			 Buffer *out, int *nvalues)
 {
-	char *name = copy_text(line->text, line->key);
+	char *name = xstrndup(line->text, line->key);
 	bool secret = sensitive_key(keys, name) && line->end > line->value;
 	bool good = true;
 
@@ -290,8 +280,8 @@ read_metadata(const char *text, size_t length, SopsMetadata *metadata, size_t *e
 		}
 		if (*end == length)
 			*end = at;
-		name = copy_text(line.text, line.key);
-		value = copy_text(line.text + line.value, line.end - line.value);
+		name = xstrndup(line.text, line.key);
+		value = xstrndup(line.text + line.value, line.end - line.value);
 		if (strncmp(name, "sops_age__", 10) == 0)
 		{
 			for (from = to = value; *from != '\0'; from++)
@@ -341,7 +331,7 @@ open_line(const Line *line, const uint8_t *key, SopsMac *mac, Buffer *out)
 	if (line->kind == LINE_PAIR &&
 		sops_value_is_encrypted(line->text + line->value, line->end - line->value))
 	{
-		char *path = copy_text(line->text, line->value);
+		char *path = xstrndup(line->text, line->value);
 
 		path[line->key] = ':';
 		good = open_part(line, line->value, line->end, path, key, mac, out);

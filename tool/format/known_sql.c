@@ -198,20 +198,12 @@ known_sql_next(KnownSql *sql, KnownStatement *statement)
 	return true;
 }
 
-static void
-forget(char *text)
-{
-	/* It may hold the hash of a password. */
-	if (text != NULL)
-		explicit_bzero(text, strlen(text));
-	free(text);
-}
-
 void
 known_statement_free(KnownStatement *statement)
 {
-	forget(statement->sql);
-	forget(statement->near);
+	/* They may hold the hash of a password. */
+	secret_text_free(statement->sql);
+	secret_text_free(statement->near);
 	free(statement->name);
 	free(statement->location);
 	free(statement->guarded);
@@ -247,7 +239,7 @@ known_sql_shown(const char *text, size_t limit)
 	}
 	part = xasprintf("%.*s%s", (int) length, text, end);
 	printable = printable_name(part);
-	forget(part);
+	secret_text_free(part);
 	return printable;
 }
 

@@ -22,7 +22,6 @@
 #include "notify_queue.h"
 #include "notify_settings.h"
 #include "notify_transport.h"
-#include "private_file.h"
 #include "settings.h"
 
 #define SLACK_TEXT_LIMIT 2900 /* of 3000 in a text block */

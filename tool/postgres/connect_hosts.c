@@ -63,8 +63,7 @@ release(ConnectHosts *hosts)
 	for (i = 0; i < hosts->count; i++)
 	{
 		free(hosts->keywords[i]);
-		explicit_bzero(hosts->values[i], strlen(hosts->values[i]));
-		free(hosts->values[i]);
+		secret_text_free(hosts->values[i]);
 	}
 	if (hosts->pg != NULL)
 		PQfinish(hosts->pg);

@@ -88,9 +88,7 @@ target_get(const ConnectionTarget *target, const char *keyword)
 static void
 target_forget_password(ConnectionTarget *target)
 {
-	if (target->password != NULL)
-		explicit_bzero(target->password, strlen(target->password));
-	free(target->password);
+	secret_text_free(target->password);
 	target->password = NULL;
 }
 

@@ -304,11 +304,3 @@ forbid_inspection(void)
 	forbid_core_dumps();
 	(void) prctl(PR_SET_DUMPABLE, 0);
 }
-
-void
-secret_text_free(char *secret)
-{
-	if (secret != NULL)
-		explicit_bzero(secret, strlen(secret));
-	free(secret);
-}

@@ -74,7 +74,4 @@ extern void forbid_core_dumps(void);
 /* For one that holds keys: no debugger of the same user looks into it, either. */
 extern void forbid_inspection(void);
 
-/* Overwrite a secret and free it; NULL is fine. */
-extern void secret_text_free(char *secret);
-
 #endif /* NEX_PRIVATE_FILE_H */

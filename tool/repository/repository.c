@@ -341,9 +341,8 @@ repository_recover_problem(Repository *repository, StoreResult *result)
 	return problem;
 }
 
-/* RECOVER.txt is what nex_backup.json says. */
-static bool
-recover_is_intact(Repository *repository)
+bool
+repository_recover_is_intact(Repository *repository)
 {
 	StoreResult result;
 	char *problem = repository_recover_problem(repository, &result);
@@ -535,7 +534,7 @@ init(const char *location, Encryption *encryption, bool *created)
 							"could not create repository \"%s\": %s", location, result.text);
 	else if (encryption != NULL && !check_same_encryption(repository, encryption))
 		good = false;
-	else if (!recover_is_intact(repository) || !recover_is_current(repository))
+	else if (!repository_recover_is_intact(repository) || !recover_is_current(repository))
 		good = write_header(repository, NULL, &lasting);
 	repository_close(repository);
 	encryption_free(encryption);

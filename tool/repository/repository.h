@@ -75,6 +75,9 @@ extern void repository_warn_header(Repository *repository);
  */
 extern char *repository_recover_problem(Repository *repository, StoreResult *result);
 
+/* Could it be read, and is it as nex_backup.json says? */
+extern bool repository_recover_is_intact(Repository *repository);
+
 /*
  * Locks.  "shared" is held by whoever needs objects to stay (backup, verify,
  * restore, export): it waits up to a minute for an expire that removes objects

@@ -238,24 +238,16 @@ sql_reader_literal(SqlReader *reader)
 	return text;
 }
 
-static void
-forget(char *text)
-{
-	if (text != NULL)
-		explicit_bzero(text, strlen(text));
-	free(text);
-}
-
 void
 sql_reader_needs_name(SqlReader *reader)
 {
-	forget(sql_reader_name(reader));
+	secret_text_free(sql_reader_name(reader));
 }
 
 void
 sql_reader_needs_literal(SqlReader *reader)
 {
-	forget(sql_reader_literal(reader));
+	secret_text_free(sql_reader_literal(reader));
 }
 
 char *

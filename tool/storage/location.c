@@ -99,16 +99,6 @@ is_prefix(const char *text, size_t length)
 	return true;
 }
 
-static char *
-copy_of(const char *text, size_t length)
-{
-	char *copy = xmalloc(length + 1);
-
-	memcpy(copy, text, length);
-	copy[length] = '\0';
-	return copy;
-}
-
 /* What all URLs of buckets have in common: no secrets, no settings. */
 static const char *
 check_bucket_url(const char *text)
@@ -137,8 +127,8 @@ parse_bucket(const char *text, Location *location)
 		length--;
 	if (!is_prefix(prefix, length))
 		return "After the bucket there must be names with a slash between them.";
-	location->bucket = copy_of(text, bucket);
-	location->prefix = copy_of(prefix, length);
+	location->bucket = xstrndup(text, bucket);
+	location->prefix = xstrndup(prefix, length);
 	return NULL;
 }
 
@@ -154,7 +144,7 @@ parse_account(const char *text, Location *location)
 			   "and digits.";
 	problem = parse_bucket(text + account + (text[account] == '/' ? 1 : 0), location);
 	if (problem == NULL)
-		location->account = copy_of(text, account);
+		location->account = xstrndup(text, account);
 	return problem;
 }
 
@@ -187,7 +177,7 @@ parse_host(const char *text, size_t length, Location *location)
 			return false;
 		location->port = (int) port;
 	}
-	location->bucket = copy_of(text + (brackets ? 1 : 0), host);
+	location->bucket = xstrndup(text + (brackets ? 1 : 0), host);
 	return true;
 }
 
@@ -219,8 +209,8 @@ parse_sftp(const char *text, Location *location)
 					authority - (at != NULL ? (size_t) (at + 1 - text) : 0), location))
 		return "After \"sftp://\" there must be the name of a host, or HOST:PORT.";
 	if (at != NULL)
-		location->account = copy_of(text, (size_t) (at - text));
-	location->prefix = relative ? copy_of(path + 1, length - 1) : copy_of(path, length);
+		location->account = xstrndup(text, (size_t) (at - text));
+	location->prefix = relative ? xstrndup(path + 1, length - 1) : xstrndup(path, length);
 	return NULL;
 }
 

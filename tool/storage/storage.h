@@ -105,6 +105,7 @@ typedef struct FileListing
 	/*
 	 * Is this file wanted, or does this directory, whose name ends in '/', have
 	 * wanted ones?  What is not costs nothing but its name.
+	 * storage_wants_all() wants every file.
 	 */
 	bool (*wanted)(const char *name, void *argument);
 

@@ -132,3 +132,11 @@ storage_look(Storage *storage, const char *path)
 
 	return storage->head(storage, path, &info);
 }
+
+bool
+storage_wants_all(const char *name, void *argument)
+{
+	(void) name;
+	(void) argument;
+	return true;
+}

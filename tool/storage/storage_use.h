@@ -36,4 +36,7 @@ extern StoreResult storage_remove(Storage *storage, const char *path, bool for_g
 /* Is there a file?  STORE_ABSENT if not. */
 extern StoreResult storage_look(Storage *storage, const char *path);
 
+/* For a FileListing that leaves nothing out. */
+extern bool storage_wants_all(const char *name, void *argument);
+
 #endif /* NEX_STORAGE_USE_H */

@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "file_part.h"
 #include "log.h"
 #include "memory.h"
 #include "wal_pack.h"
@@ -36,27 +37,6 @@ char *
 wal_sibling(const char *path, const char *name)
 {
 	return xasprintf("%.*s%s", (int) (wal_base_name(path) - path), path, name);
-}
-
-/* Read up to `length` bytes; how many there were. */
-static ssize_t
-read_fully(int fd, char *into, size_t length)
-{
-	size_t done = 0;
-
-	while (done < length)
-	{
-		ssize_t got = read(fd, into + done, length - done);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return -1;
-		if (got == 0)
-			break;
-		done += (size_t) got;
-	}
-	return (ssize_t) done;
 }
 
 static int
@@ -90,7 +70,7 @@ wal_source_read(const char *path, Buffer *content)
 	{
 		buffer_reserve(content, (size_t) status.st_size + 1);
 		/* A byte more, to see whether it grows. */
-		got = read_fully(fd, content->data, (size_t) status.st_size + 1);
+		got = file_part_read(fd, content->data, (size_t) status.st_size + 1, 0);
 		if (got < 0)
 			error = errno;
 		else if (got != status.st_size)
@@ -132,7 +112,7 @@ wal_control_identifier(const char *path, uint64_t *identifier)
 	if (fd < 0 && errno != ENOENT && errno != ENOTDIR)
 		good = report_error(EXIT_FAILED, NULL, NULL, "could not open file \"%s\": %s", control,
 							strerror(errno));
-	else if (fd >= 0 && read_fully(fd, head, sizeof(head)) != (ssize_t) sizeof(head))
+	else if (fd >= 0 && file_part_read(fd, head, sizeof(head), 0) != (ssize_t) sizeof(head))
 		good = report_error(EXIT_FAILED, NULL, NULL, "could not read file \"%s\"", control);
 	else if (fd >= 0)
 	{
@@ -158,7 +138,7 @@ read_head(const char *path, WalHead *head)
 
 	if (fd < 0)
 		return false;
-	good = read_fully(fd, data, sizeof(data)) == (ssize_t) sizeof(data) &&
+	good = file_part_read(fd, data, sizeof(data), 0) == (ssize_t) sizeof(data) &&
 		   wal_head_read(data, sizeof(data), head) == NULL &&
 		   (uint64_t) status.st_size == head->segment_size;
 	close(fd);

@@ -38,18 +38,6 @@
 
 /* ---- the directory ---- */
 
-/* Is RECOVER.txt as it was written? */
-static bool
-recover_is_good(Repository *repository)
-{
-	StoreResult result;
-	char *problem = repository_recover_problem(repository, &result);
-	bool good = problem == NULL;
-
-	free(problem);
-	return good;
-}
-
 /* nex_backup.json is missing.  An encrypted repository's needs recipients, which we do not know. */
 static void
 check_lost_header(Doctor *doctor)
@@ -83,8 +71,9 @@ check_header(Doctor *doctor)
 		check_lost_header(doctor);
 		return;
 	}
-	if (doctor->fix && !recover_is_good(repository) &&
-		repository_init(repository->storage->location, &created) && recover_is_good(repository))
+	if (doctor->fix && !repository_recover_is_intact(repository) &&
+		repository_init(repository->storage->location, &created) &&
+		repository_recover_is_intact(repository))
 		doctor_say(doctor, CHECK_OK, "repository", NULL,
 				   "RECOVER.txt was damaged, and was written again");
 	problem = repository_recover_problem(repository, &result);

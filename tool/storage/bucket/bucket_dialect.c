@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "memory.h"
-#include "private_file.h"
 
 void
 wire_init(WireRequest *wire)

@@ -228,14 +228,6 @@ typedef struct KeptFiles
 	uint64_t bytes;
 } KeptFiles;
 
-static bool
-is_wanted(const char *name, void *argument)
-{
-	(void) name;
-	(void) argument;
-	return true;
-}
-
 static void
 note_kept(const StoreEntry *entry, void *argument)
 {
@@ -260,7 +252,8 @@ static void
 remove_oldest(Storage *storage)
 {
 	KeptFiles kept = {.count = 0};
-	const FileListing listing = {.wanted = is_wanted, .visit = note_kept, .argument = &kept};
+	const FileListing listing = {
+		.wanted = storage_wants_all, .visit = note_kept, .argument = &kept};
 	uint64_t least;
 	size_t i;
 

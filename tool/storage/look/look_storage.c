@@ -114,14 +114,6 @@ tree_length(const char *path)
 	return 0;
 }
 
-static bool
-is_wanted(const char *name, void *argument)
-{
-	(void) name;
-	(void) argument;
-	return true;
-}
-
 static void
 note_file(const StoreEntry *entry, void *argument)
 {
@@ -148,7 +140,7 @@ compare_files(const void *a, const void *b)
 static const Tree *
 tree_of(LookStorage *look, const char *path)
 {
-	const FileListing listing = {.wanted = is_wanted, .visit = note_file};
+	const FileListing listing = {.wanted = storage_wants_all, .visit = note_file};
 	size_t length = tree_length(path);
 	Tree *tree;
 

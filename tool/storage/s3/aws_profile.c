@@ -12,7 +12,6 @@
 
 #include "buffer.h"
 #include "memory.h"
-#include "private_file.h"
 
 static bool
 is_blank(char c)

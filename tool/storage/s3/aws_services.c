@@ -12,7 +12,6 @@
 #include <string.h>
 
 #include "memory.h"
-#include "private_file.h"
 #include "url_text.h"
 #include "utc_time.h"
 #include "xml_answer.h"

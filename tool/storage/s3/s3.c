@@ -16,7 +16,6 @@
 
 #include "digest.h"
 #include "memory.h"
-#include "private_file.h"
 #include "utc_time.h"
 
 /* Of a dialect: the headers that all requests have, and the service in the scope. */
