@@ -194,6 +194,24 @@ test_mount_point(void **state)
 	repository_close(repository);
 }
 
+/* A backup of the same second may come from another place, and is published already. */
+static void
+test_taken_name(void **state)
+{
+	Repository *repository = sample_repository();
+	BackupDraft *draft = begin_draft(repository);
+	char *path = xasprintf("backups/db/%s.json", draft_manifest(draft)->id);
+
+	(void) state;
+	assert_int_equal(storage_write(repository->storage, path, "{}", 2).code, STORE_OK);
+	assert_true(put(draft, MEMBER_HEAD, "-- head\n"));
+	assert_null(draft_publish(draft, 1));
+	draft_end(draft);
+	assert_int_equal(storage_look(repository->storage, path).code, STORE_OK);
+	free(path);
+	repository_close(repository);
+}
+
 /* What an earlier backup has stored is not stored again. */
 static void
 test_built_on(void **state)
@@ -258,8 +276,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_order),       TEST(test_threads),  TEST(test_abandoned),
-		TEST(test_mount_point), TEST(test_built_on), TEST(test_stopped),
+		TEST(test_order),      TEST(test_threads),  TEST(test_abandoned), TEST(test_mount_point),
+		TEST(test_taken_name), TEST(test_built_on), TEST(test_stopped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -234,14 +234,16 @@ draft_publish(BackupDraft *draft, int threads)
 
 /*
  * A first backup that was not published leaves no empty directory: that means a
- * disk is missing (unclear.h).  A storage takes it along with a file of it,
- * which is gone already.
+ * disk is missing (unclear.h).  A storage takes it along with a file of it; this
+ * one is never there.  It is not the manifest's name, which may have become that
+ * of a backup from another place.
  */
 static void
 remove_empty_directory(const BackupDraft *draft)
 {
 	char *directory = owner_directory(&draft->owner);
-	char *path = xasprintf("%s/%s.json", directory != NULL ? directory : ".", draft->manifest->id);
+	char *path =
+		xasprintf("%s/%s.unpublished", directory != NULL ? directory : ".", draft->manifest->id);
 
 	if (directory != NULL)
 		(void) storage_remove(draft->repository->storage, path, false);
