@@ -156,6 +156,15 @@ SKIP:
 my $behind = "$repo.behind";
 ($code, $out, $err) = writer('copy', '--from', $repo, '--to', $behind, '--create');
 is($code, 0, 'a copy before the next change') or diag($err);
+# A settings file says for whom backups must be encrypted, not who is to be added or removed.
+my $settings = "$keys/nex_backup.yaml";
+write_bytes($settings, "recipient: $first_key\n");
+for my $change (qw(add remove))
+{
+	($code, $out, $err) = writer('key', $change, '--repo', $repo, '--config', $settings);
+	is($code, 2, "key $change of nobody");
+	like($err, qr/"--recipient" must be given on the command line/, '... says that the settings file does not count');
+}
 ($code, $out, $err) = writer('key', 'remove', '--repo', $repo, '--recipient', $first_key);
 is($code, 0, 'key remove') or diag($err);
 like($out, qr/Copies in other places get the change by the next "nex_backup copy"/, 'says who has to be told');

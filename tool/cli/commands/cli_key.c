@@ -223,5 +223,8 @@ const Command command_key = {
 	.min_arguments = 1,
 	.max_arguments = 1,
 	.options = "recipient recipients-file",
+	/* The settings file names those whom backups must be for, not one to add or to remove. */
+	.per_call_words = "add remove",
+	.per_call = "recipient recipients-file",
 	.run = run_key,
 };
