@@ -24,106 +24,17 @@
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"
+#include "path_reader.h"
 #include "progress.h"
 #include "resolve.h"
 #include "settings.h"
 #include "utc_time.h"
 #include "wal_end.h"
-#include "wal_pack.h"
 #include "wal_position.h"
-
-/* So many segments are read backwards for the last transaction: more have none only if nobody
- * works. */
-#define LOOK_BACK 8
-
-#define DAMAGED_HINT                                                                               \
-	"The server would stop there.  Recover to a target before it (--target-time), or from a base " \
-	"backup behind it.  If a server still has the segment in pg_wal, \"nex_backup wal push\" "     \
-	"stores it again."
 
 #define POSTGRES_EPOCH 946684800
 
-/* ---- reading WAL ---- */
-
-bool
-recovery_plan_read(const RecoveryPlan *plan, uint64_t number, WalRecords *records)
-{
-	const WalSystem *system = &plan->inventory.system;
-	const WalFile *file = recovery_path_segment(&plan->path, number);
-	char *directory = wal_directory(system->id, &file->name);
-	WalContentRead content;
-	WalVerdict verdict = wal_unpack(system->repository, system->id, directory, file, &content);
-	const char *problem = content.problem;
-
-	if (verdict == WAL_GOOD)
-		problem = wal_records_add(records, content.data.data, content.data.length);
-	if (problem != NULL)
-		report_error(verdict == WAL_UNREADABLE ? EXIT_FAILED : EXIT_INTEGRITY, NULL,
-					 content.hint != NULL || verdict == WAL_UNREADABLE ? content.hint
-																	   : DAMAGED_HINT,
-					 "WAL file \"%s\" in \"%s/%s\" %s", file->name.text,
-					 system->repository->storage->location, directory, problem);
-	wal_content_free(&content);
-	free(directory);
-	atomic_fetch_add(&progress.units_done, 1);
-	return problem == NULL;
-}
-
-/* Visit the records of these segments; false (reported, unless work must stop) on failure. */
-static bool
-scan(const RecoveryPlan *plan, uint64_t from, uint64_t to, WalVisit visit, void *argument)
-{
-	WalRecords records;
-	bool good = true;
-	uint64_t number;
-
-	wal_records_begin(&records, visit, argument);
-	for (number = from; number <= to && good && !records.ended; number++)
-		good = !stop_requested() && recovery_plan_read(plan, number, &records);
-	wal_records_end(&records);
-	return good;
-}
-
-/*
- * The same of WAL that the server may never ask for, as it is behind the target: a failure is no
- * error, what is there is only not known.  What counts is read again (recovery_proof.h).
- */
-static bool
-scan_behind(const RecoveryPlan *plan, uint64_t from, uint64_t to, WalVisit visit, void *argument)
-{
-	LogCapture ignored = {.code = EXIT_DONE};
-	bool good;
-
-	log_capture(&ignored);
-	good = scan(plan, from, to, visit, argument);
-	log_capture(NULL);
-	log_capture_free(&ignored);
-	return good;
-}
-
-static bool
-is_end(const WalEvent *event)
-{
-	return event->kind == WAL_EVENT_COMMIT || event->kind == WAL_EVENT_ABORT;
-}
-
-static bool
-visit_first(const WalEvent *event, void *argument)
-{
-	WalEvent *first = argument;
-
-	if (is_end(event))
-		*first = *event;
-	return !is_end(event);
-}
-
-static bool
-visit_last(const WalEvent *event, void *argument)
-{
-	if (is_end(event))
-		*(WalEvent *) argument = *event;
-	return true;
-}
+/* ---- the target ---- */
 
 /* Look for the target, and note the last transaction before it. */
 static bool
@@ -136,7 +47,7 @@ visit_target(const WalEvent *event, void *argument)
 	plan->found = recovery_target_is_at(&plan->target, event);
 	if (plan->found)
 		plan->at = *event;
-	if (is_end(event) &&
+	if (path_is_end(event) &&
 		(!plan->found || (plan->target.kind != TARGET_TIME && !plan->target.exclusive)))
 	{
 		plan->last = *event;
@@ -145,20 +56,12 @@ visit_target(const WalEvent *event, void *argument)
 	return !plan->found;
 }
 
-/* The last transaction in the archive, if what is there can be read. */
 static void
 find_newest(RecoveryPlan *plan)
 {
-	uint64_t number = plan->path.last;
-	int i;
-
-	for (i = 0; i < LOOK_BACK && !plan->has_newest && number >= plan->path.first &&
-				scan_behind(plan, number, number, visit_last, &plan->newest);
-		 i++, number--)
-		plan->has_newest = plan->newest.kind != WAL_EVENT_OTHER;
+	if (!plan->has_newest)
+		plan->has_newest = path_newest(&plan->path, &plan->newest);
 }
-
-/* ---- the target ---- */
 
 static uint64_t
 segment_of(const RecoveryPlan *plan, uint64_t lsn)
@@ -182,7 +85,7 @@ find_time(const RecoveryPlan *plan)
 		uint64_t middle = low + (high - low + 1) / 2;
 		WalEvent first = {.kind = WAL_EVENT_OTHER};
 
-		if (!scan_behind(plan, middle, high, visit_first, &first) ||
+		if (!path_scan_behind(&plan->path, middle, high, path_visit_first, &first) ||
 			first.kind == WAL_EVENT_OTHER || recovery_target_is_at(&plan->target, &first))
 			high = middle - 1;
 		else
@@ -207,7 +110,7 @@ find_target(RecoveryPlan *plan)
 		from = segment_of(plan, plan->target.lsn);
 	if (plan->target.kind == TARGET_TIME)
 		from = find_time(plan);
-	if (!scan(plan, from, plan->path.last, visit_target, plan))
+	if (!path_scan(&plan->path, from, plan->path.last, visit_target, plan))
 		return false;
 	if (plan->found)
 		plan->last_segment = segment_of(plan, plan->at.lsn);

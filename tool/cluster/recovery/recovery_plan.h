@@ -40,9 +40,6 @@ extern bool recovery_plan_make(const Settings *settings, Repository *repository,
 							   RecoveryPlan *plan);
 extern void recovery_plan_free(RecoveryPlan *plan);
 
-/* Read a segment on the path, and visit its records.  False (reported) if it is not good. */
-extern bool recovery_plan_read(const RecoveryPlan *plan, uint64_t number, WalRecords *records);
-
 /* Bytes of WAL that are fetched, as they are stored. */
 extern uint64_t recovery_plan_wal_bytes(const RecoveryPlan *plan);
 

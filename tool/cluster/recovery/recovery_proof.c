@@ -18,6 +18,7 @@
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"
+#include "path_reader.h"
 #include "progress.h"
 
 /* Segments that a thread takes at once: it reads one more for the last record. */
@@ -75,7 +76,7 @@ prove_part(Proof *proof, uint64_t first)
 	for (number = first; number <= last && good && !records.ended &&
 						 (number < behind || wal_records_pending(&records));
 		 number++)
-		good = !stop_requested() && recovery_plan_read(proof->plan, number, &records);
+		good = !stop_requested() && path_read(&proof->plan->path, number, &records);
 	wal_records_end(&records);
 	return good;
 }
