@@ -20,6 +20,7 @@
 #include "memory.h"
 #include "path_reader.h"
 #include "progress.h"
+#include "wal_position.h"
 
 /* Segments that a thread takes at once: it reads one more for the last record. */
 #define PART 16
@@ -34,6 +35,9 @@ typedef struct Proof
 	uint64_t end;          /* records behind it are not replayed */
 	pthread_mutex_t lock;
 	LaterTablespaces *found;
+	uint64_t minimal; /* the first record of WAL that lacks what a recovery needs; 0: none */
+	bool changed;     /* settings were; these are the greatest: */
+	uint32_t settings[WAL_SETTINGS];
 } Proof;
 
 /* Segments of one thread. */
@@ -43,21 +47,46 @@ typedef struct ProofPart
 	uint64_t end; /* what begins there or behind it is another's */
 } ProofPart;
 
+static void
+take_settings(Proof *proof, const WalEvent *event)
+{
+	int i;
+
+	if (event->minimal && (proof->minimal == 0 || event->lsn < proof->minimal))
+		proof->minimal = event->lsn;
+	proof->changed = true;
+	for (i = 0; i < WAL_SETTINGS; i++)
+	{
+		if (event->settings[i] > proof->settings[i])
+			proof->settings[i] = event->settings[i];
+	}
+}
+
+static void
+take_tablespace(Proof *proof, const WalEvent *event)
+{
+	LaterTablespaces *found = proof->found;
+
+	found->items = xrealloc(found->items, (found->count + 1) * sizeof(LaterTablespace));
+	found->items[found->count++] = (LaterTablespace){event->oid, event->lsn, xstrdup(event->path)};
+}
+
 static bool
 take_record(const WalEvent *event, void *argument)
 {
 	const ProofPart *part = argument;
 	Proof *proof = part->proof;
-	LaterTablespaces *found = proof->found;
 
 	if (event->lsn >= part->end)
 		return false;
-	if (event->kind != WAL_EVENT_TABLESPACE || event->lsn < proof->plan->base->cluster.start ||
-		event->lsn > proof->end)
+	if ((event->kind != WAL_EVENT_TABLESPACE && event->kind != WAL_EVENT_SETTINGS) ||
+		event->lsn < proof->plan->base->cluster.start || event->lsn > proof->end)
 		return true;
 	pthread_mutex_lock(&proof->lock);
-	found->items = xrealloc(found->items, (found->count + 1) * sizeof(LaterTablespace));
-	found->items[found->count++] = (LaterTablespace){event->oid, event->lsn, xstrdup(event->path)};
+	if (event->kind == WAL_EVENT_SETTINGS)
+		take_settings(proof, event);
+	else
+		take_tablespace(proof, event);
 	pthread_mutex_unlock(&proof->lock);
 	return true;
 }
@@ -104,13 +133,54 @@ compare(const void *a, const void *b)
 	return left < right ? -1 : left > right;
 }
 
-/* Where the server stops: what it has then replayed ends there. */
+/* Where the server stops: records behind it are not replayed. */
 static uint64_t
 end_of(const RecoveryPlan *plan)
 {
 	if (plan->target.kind == TARGET_IMMEDIATE)
 		return plan->base->cluster.stop;
-	return plan->found ? plan->at.lsn : UINT64_MAX;
+	if (!plan->found)
+		return UINT64_MAX;
+	return plan->target.exclusive || plan->target.kind == TARGET_TIME ? plan->at.lsn - 1
+																	  : plan->at.lsn;
+}
+
+static bool
+refuse_minimal(uint64_t lsn)
+{
+	char text[WAL_POSITION_SIZE];
+	char *hint;
+
+	wal_lsn_print(lsn, text);
+	hint = xasprintf("Recover to before that (--target-lsn=%s --exclusive), or from a base backup "
+					 "that is newer.  If there is none, make one now.",
+					 text);
+	report_error(
+		EXIT_INTEGRITY, "What was loaded then is not in the WAL, and the server stops there.", hint,
+		"no recovery gets past %s, where the server was started with wal_level = minimal", text);
+	free(hint);
+	return false;
+}
+
+/* What the base backup had is not known here; the server looks at that when it starts. */
+static void
+say_settings(const Proof *proof)
+{
+	Buffer text;
+	int i;
+
+	if (!proof->changed)
+		return;
+	buffer_init(&text);
+	for (i = 0; i < WAL_SETTINGS; i++)
+		buffer_printf(&text, "%s%s = %u", i > 0 ? ", " : "", wal_setting_names[i],
+					  proof->settings[i]);
+	log_warning_hint("With less of one of them, the recovery would pause for good, read-only: look "
+					 "at postgresql.conf before the server is started.",
+					 "the settings of the server were changed after the base backup; it needs at "
+					 "least %s",
+					 text.data);
+	buffer_free(&text);
 }
 
 bool
@@ -134,6 +204,9 @@ recovery_prove(const RecoveryPlan *plan, int threads, LaterTablespaces *found)
 	pthread_mutex_destroy(&proof.lock);
 	if (started == 0)
 		return report_error(EXIT_FAILED, strerror(error), NULL, "could not start a thread");
+	if (proof.minimal != 0 && !stop_requested())
+		return refuse_minimal(proof.minimal);
+	say_settings(&proof);
 	if (found->count > 0)
 		qsort(found->items, found->count, sizeof(LaterTablespace), compare);
 	return !stop_requested();

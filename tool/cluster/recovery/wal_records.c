@@ -28,6 +28,7 @@
 #define MANAGER_TRANSACTION 1
 #define MANAGER_TABLESPACE 5
 #define XLOG_RESTORE_POINT 0x70
+#define XLOG_PARAMETER_CHANGE 0x60
 #define TABLESPACE_CREATE 0x00
 #define XACT_KIND 0x70
 #define XACT_COMMIT 0x00
@@ -40,6 +41,11 @@
 #define ID_DATA_LONG 254
 #define ID_ORIGIN 253
 #define ID_TOP_LEVEL 252
+
+/* The beginning of xl_parameter_change, before wal_level, of which 0 is "minimal". */
+const char *const wal_setting_names[WAL_SETTINGS] = {"max_connections", "max_worker_processes",
+													 "max_wal_senders", "max_prepared_transactions",
+													 "max_locks_per_transaction"};
 
 static uint16_t
 get_16(const char *data)
@@ -122,6 +128,19 @@ read_tablespace(const char *record, size_t length, WalEvent *event)
 	event->path = data + sizeof(event->oid);
 }
 
+static void
+read_settings(const char *record, size_t length, WalEvent *event)
+{
+	size_t bytes;
+	const char *data = main_data(record, length, &bytes);
+
+	if (data == NULL || bytes < sizeof(event->settings) + sizeof(uint32_t))
+		return;
+	event->kind = WAL_EVENT_SETTINGS;
+	memcpy(event->settings, data, sizeof(event->settings));
+	event->minimal = get_32(data + sizeof(event->settings)) == 0;
+}
+
 /* What kind of record it is, and what of it matters. */
 static void
 read_event(const char *record, size_t length, WalEvent *event)
@@ -135,6 +154,11 @@ read_event(const char *record, size_t length, WalEvent *event)
 	if (manager == MANAGER_TABLESPACE && (info & 0xF0) == TABLESPACE_CREATE)
 	{
 		read_tablespace(record, length, event);
+		return;
+	}
+	if (manager == MANAGER_XLOG && (info & 0xF0) == XLOG_PARAMETER_CHANGE)
+	{
+		read_settings(record, length, event);
 		return;
 	}
 	if (manager == MANAGER_TRANSACTION && (kind == XACT_COMMIT || kind == XACT_COMMIT_PREPARED))

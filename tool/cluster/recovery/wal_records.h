@@ -26,19 +26,26 @@ typedef enum WalEventKind
 	WAL_EVENT_OTHER, /* of no interest but for its place */
 	WAL_EVENT_COMMIT,
 	WAL_EVENT_ABORT,
-	WAL_EVENT_POINT,     /* pg_create_restore_point() */
-	WAL_EVENT_TABLESPACE /* CREATE TABLESPACE */
+	WAL_EVENT_POINT,      /* pg_create_restore_point() */
+	WAL_EVENT_TABLESPACE, /* CREATE TABLESPACE */
+	WAL_EVENT_SETTINGS    /* the server was started with others */
 } WalEventKind;
+
+/* What a server that recovers must have as much of, and stay within, or it pauses for good. */
+#define WAL_SETTINGS 5
+extern const char *const wal_setting_names[WAL_SETTINGS];
 
 typedef struct WalEvent
 {
 	WalEventKind kind;
-	uint64_t lsn;     /* where the record begins */
-	uint32_t xid;     /* 0: of a prepared transaction */
-	int64_t time;     /* microseconds since 2000-01-01; of OTHER and TABLESPACE: 0 */
-	char name[64];    /* of a restore point */
-	uint32_t oid;     /* of a tablespace … */
-	const char *path; /* … and its directory, while the event is visited */
+	uint64_t lsn;                    /* where the record begins */
+	uint32_t xid;                    /* 0: of a prepared transaction */
+	int64_t time;                    /* microseconds since 2000-01-01; of OTHER and TABLESPACE: 0 */
+	char name[64];                   /* of a restore point */
+	uint32_t oid;                    /* of a tablespace … */
+	const char *path;                /* … and its directory, while the event is visited */
+	uint32_t settings[WAL_SETTINGS]; /* of SETTINGS, in the order of wal_setting_names */
+	bool minimal;                    /* of SETTINGS: wal_level was, so nobody recovers past it */
 } WalEvent;
 
 /* False: nothing more is wanted. */
