@@ -217,6 +217,9 @@ for my $options ([], [ '--timeline=2' ], [ '--target-lsn=' . $plan->{newest_tran
 	is_deeply($newer->{path}, $plan->{path}, 'and the path does');
 }
 like((tool("--repo=$repo", @dry))[2], qr/base backup \Q$left->{backup}\E is passed over: it is of timeline 1 behind/, 'the other one is named');
+my $warning = qr/timeline 1, which timeline 2 has left, goes on: its last transaction is that of .*HINT: .*--timeline=1/s;
+like((tool("--repo=$repo", @dry))[2], $warning, 'that the older server goes on is said');
+unlike((tool("--repo=$repo", @dry, '--timeline=2'))[2], $warning, '… unless a timeline is named');
 is(tool_json("--repo=$repo", @dry, $left->{backup})->{path}[-1]{timeline}, 1, 'it can be named');
 is(tool_json("--repo=$repo", @dry, '--timeline=1')->{backup}, $left->{backup}, 'or its timeline');
 
@@ -376,6 +379,24 @@ write_bytes($middle, $damaged);
 refused('a damaged segment in the middle', 3, qr/WAL file "$before" .* does not match the digest in its name.*server would stop there/s, '--timeline=1', $first->{backup});
 tool_fails([ "--repo=$repo", @dry, '--timeline=1', $first->{backup} ], 3, qr/does not match the digest/, 'and by --dry-run');
 write_bytes($middle, $bytes);
+
+# Settings that a recovery cannot do with: they are in the WAL, and in no file that is restored.
+$node->append_conf('postgresql.conf', "max_connections = 150\n");
+$node->restart;
+write_rows(1);
+archived();
+($code, $out, $err) = tool("--repo=$repo", @dry, '--timeline=1');
+is($code, 0, 'a server with greater settings');
+like($err, qr/settings of the server were changed .* at least max_connections = 150, /, '… which are named');
+$node->append_conf('postgresql.conf', "wal_level = minimal\nmax_wal_senders = 0\narchive_mode = off\n");
+$node->restart;
+$node->append_conf('postgresql.conf', "wal_level = replica\nmax_wal_senders = 10\narchive_mode = on\n");
+$node->restart;
+write_rows(1);
+archived();
+refused('a phase without the WAL that a recovery needs', 3, qr/no recovery gets past \S+, where the server was started with wal_level = minimal/, '--timeline=1');
+($where) = (tool("--repo=$repo", @dry, '--timeline=1'))[2] =~ /(--target-lsn=\S+ --exclusive)/;
+is((tool("--repo=$repo", @dry, '--timeline=1', split(/ /, $where // '--none')))[0], 0, 'a target before it can be reached');
 
 $node->stop;
 done_testing();

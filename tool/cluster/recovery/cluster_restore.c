@@ -13,6 +13,7 @@
 
 #include "cluster_settings.h"
 #include "interrupt.h"
+#include "left_timeline.h"
 #include "log.h"
 #include "memory.h"
 #include "progress.h"
@@ -60,6 +61,8 @@ cluster_restore_plan(ClusterRestore *restore, const Settings *settings, Reposito
 		!base_content_read(repository, restore->plan.base, &restore->content) ||
 		!recovery_prove(&restore->plan, settings->work->jobs, &restore->later))
 		return false;
+	if (settings->cluster->timeline == NULL)
+		left_timeline_warn(&restore->plan);
 	restore->command = recovery_command(settings, &restore->plan);
 	return restore->command != NULL &&
 		   data_directory_check(&restore->target, restore->plan.base, &restore->content);
