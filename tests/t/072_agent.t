@@ -111,7 +111,7 @@ tool_ok([ 'config', 'keygen', '-o', "$logs/id" ], 'a key pair');
 my ($recipient) = read_bytes("$logs/id") =~ /public key: (age1\S+)/;
 write_bytes("$logs/app.yaml", "port: 1\n");
 write_bytes("$logs/files.yaml", "repo: $repo\nrecipient: $recipient\nfile-sets:\n  etc: [ '$logs/app.yaml' ]\n"
-	  . "repositories:\n  offsite: {repo: '$logs/offsite'}\n");
+	  . "repositories:\n  offsite: {repo: '$logs/offsite'}\n  other: {repo: '$logs/other'}\n");
 my $set = enqueue('config', undef, options => { set => 'etc' });
 tool_ok([ 'agent', '--config', "$logs/files.yaml", '--catalogue', $conninfo, '--once' ], 'a set of files');
 is(ask("SELECT r.state, r.file_set, b.database, b.kind FROM nex_backup.runs r JOIN nex_backup.backups b ON b.id = r.backup AND b.database = 'config/' || r.file_set WHERE r.id = $set AND r.kind = 'config'"),
@@ -124,15 +124,21 @@ tool_ok([ 'copy', '--repo', $repo, '--to', "$logs/offsite", '--create', '--kind'
 system('cp', '-a', $repo, "$logs/forged") == 0 or die 'cp';
 my @copies = map { enqueue('copy', 'shop', options => { to => $_ }) } 'offsite', 's3://bucket/x', "$logs/forged", "$logs/offsite/";
 push(@copies, map { ask("SELECT nex_backup.enqueue(NULL, NULL, 'copy', '$$_[0]', 'shop', '{\"type\": \"test\", \"options\": {\"to\": \"$$_[1]\"}, \"max_attempts\": 1, \"retry_delay\": \"0\"}')") }
-	[ "$logs/forged", 'offsite' ], [ "$logs/offsite", $repo ]);
+	[ "$logs/forged", 'offsite' ], [ "$logs/offsite", $repo ], [ "$logs/offsite", 'other' ]);
 tool('agent', '--config', "$logs/files.yaml", '--catalogue', $conninfo, '--once');
 is(ask("SELECT r.state, r.database, r.copy IS NOT NULL, p.count FROM nex_backup.runs r, LATERAL (SELECT count(*) FROM nex_backup.run_reports p WHERE p.run = r.id) p WHERE r.id = $copies[0]"),
 	'succeeded|shop|t|1', 'is a run');
 like(ask("SELECT state || ' ' || error FROM nex_backup.runs WHERE id = $copies[1]"), qr/^failed .*a job can copy to the full path/, 'a URL is not for a job to say');
-like(ask("SELECT state || ' ' || error FROM nex_backup.runs WHERE id = $copies[$_]"), qr{^failed .*between repositories of its settings, which do not know "\Q$logs\E/forged"},
-	'nor a directory that the agent\'s settings do not know') for 2, 4;
+like(ask("SELECT state || ' ' || error FROM nex_backup.runs WHERE id = $copies[$_]"), $_ == 2 ? qr{^failed .*only to repositories of its settings, which do not know "\Q$logs\E/forged"} : qr/^failed .*copies only from the repository of its settings/,
+	'nor a directory that the agent\'s settings do not know, nor from one of their copies') for 2, 4, 6;
 is(ask("SELECT state FROM nex_backup.runs WHERE id = $copies[3]"), 'succeeded', 'but one that they do');
-like(ask("SELECT state || ' ' || error FROM nex_backup.runs WHERE id = $copies[5]"), qr/^failed .*copies nothing into the repository of its settings/, 'and not back into its repository');
+like(ask("SELECT state || ' ' || error FROM nex_backup.runs WHERE id = $copies[5]"), qr/^failed .*copies only from the repository of its settings/, 'and not back into its repository');
+# Which one is copied, no job says.
+my @undecided = map { ask("SELECT nex_backup.enqueue(NULL, NULL, 'copy', '$$_[0]', 'shop', '{\"type\": \"test\", \"options\": {\"to\": \"$$_[1]\"}, \"max_attempts\": 1, \"retry_delay\": \"0\"}')") }
+	[ $repo, 'offsite' ], [ "$logs/offsite", 'main' ];
+write_bytes("$logs/places.yaml", "repositories:\n  main: {repo: '$repo'}\n  offsite: {repo: '$logs/offsite'}\n");
+tool('agent', '--config', "$logs/places.yaml", '--catalogue', $conninfo, '--once');
+like(ask("SELECT state || ' ' || error FROM nex_backup.runs WHERE id = $_"), qr/^failed .*copies only from the repository of its settings, "repo", which/, 'an agent without a repository copies nothing') for @undecided;
 ask("DELETE FROM nex_backup.runs WHERE kind = 'copy'");
 
 # A failure: what the program wrote is kept, and the alarm is told once.

@@ -276,15 +276,24 @@ value_of(const char *word, const char *option)
 	return found != NULL && strcmp(found->name, option) == 0 ? word + length + 1 : NULL;
 }
 
-/* What is wrong with a place of a copy, or NULL. */
+/*
+ * What is wrong with a place of a copy, or NULL.  The settings alone say which way a copy goes:
+ * from their repository to the others that they know.  In the other direction it would bring in
+ * what somebody has put there who can write to that place.
+ */
 static const char *
 problem_of_place(const Settings *settings, const char *place, bool is_target)
 {
-	if (!place_is_known(settings, place))
-		return "an agent copies only between repositories of its settings, which do not know "
-			   "\"%s\": add it under \"repositories\"";
-	if (is_target && place_is_repository(settings, place))
+	if (!is_target)
+		return place_is_repository(settings, place)
+				   ? NULL
+				   : "an agent copies only from the repository of its settings, \"repo\", which "
+					 "\"%s\" is not";
+	if (place_is_repository(settings, place))
 		return "an agent copies nothing into the repository of its settings, \"%s\"";
+	if (!place_is_known(settings, place))
+		return "an agent copies only to repositories of its settings, which do not know "
+			   "\"%s\": add it under \"repositories\"";
 	return NULL;
 }
 
