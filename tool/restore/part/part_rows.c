@@ -128,6 +128,14 @@ enum
 	RANKS
 };
 
+/* A table that waits for those that it inherits from. */
+typedef struct Step
+{
+	uint32_t table;
+	uint32_t before; /* the next table of the parent that has been come to, plus 1 */
+	int parent;
+} Step;
+
 typedef struct RowOrder
 {
 	const RestorePlan *plan;
@@ -138,6 +146,7 @@ typedef struct RowOrder
 	uint32_t *trees;      /* the same, by place of the root of its tree */
 	uint32_t *fellows;
 	bool *taken;
+	struct Step *steps;
 	uint32_t *order;
 	uint32_t count;
 	uint32_t plain; /* of these, the first ones run nothing */
@@ -239,23 +248,13 @@ link_tables(RowOrder *order)
 	}
 }
 
-/* One table: behind those that it inherits from, and with its whole tree. */
+/* A table with its whole tree. */
 static void
-take(RowOrder *order, uint32_t table)
+take_tree(RowOrder *order, uint32_t table)
 {
 	const TocEntry *target = order->tables->targets[table];
-	const TocEntry *parent;
 	uint32_t other;
-	int d = 0;
 
-	if (order->taken[table])
-		return;
-	order->taken[table] = true;
-	while (target != NULL && (parent = next_parent(order, target, &d)) != NULL)
-	{
-		for (other = order->first[parent->place]; other > 0; other = order->next[other - 1])
-			take(order, other - 1);
-	}
 	order->order[order->count++] = table;
 	if (target == NULL)
 		return;
@@ -267,6 +266,55 @@ take(RowOrder *order, uint32_t table)
 			order->taken[other - 1] = true;
 			order->order[order->count++] = other - 1;
 		}
+	}
+}
+
+/* The next table that a table must wait for, plus 1; 0: none. */
+static uint32_t
+next_before(const RowOrder *order, Step *step)
+{
+	const TocEntry *target = order->tables->targets[step->table];
+
+	while (step->before == 0 && target != NULL)
+	{
+		const TocEntry *parent = next_parent(order, target, &step->parent);
+
+		if (parent == NULL)
+			return 0;
+		step->before = order->first[parent->place];
+	}
+	return step->before;
+}
+
+/*
+ * One table: behind those that it inherits from, and with its whole tree.  Whoever makes tables
+ * decides how many inherit from one another, so this needs no stack.
+ */
+static void
+take(RowOrder *order, uint32_t table)
+{
+	uint32_t depth = 0;
+
+	if (order->taken[table])
+		return;
+	order->taken[table] = true;
+	order->steps[depth++] = (Step){.table = table};
+	while (depth > 0)
+	{
+		Step *step = &order->steps[depth - 1];
+		uint32_t other = next_before(order, step);
+
+		if (other == 0)
+		{
+			take_tree(order, step->table);
+			depth--;
+			continue;
+		}
+		step->before = order->next[other - 1];
+		if (order->taken[other - 1])
+			continue;
+		order->taken[other - 1] = true;
+		order->steps[depth++] = (Step){.table = other - 1};
 	}
 }
 
@@ -308,8 +356,7 @@ read_order(const RestorePlan *plan, Connection *connection, const RenameMap *map
 {
 	size_t count = (size_t) plan->selection->toc.count + 1;
 	size_t ntables = (size_t) plan->manifest->ntables + 1;
-	RowOrder order = {plan, protections_tables(plan), NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0,
-					  0};
+	RowOrder order = {.plan = plan, .tables = protections_tables(plan)};
 	bool good = true;
 	uint32_t i;
 
@@ -324,6 +371,7 @@ read_order(const RestorePlan *plan, Connection *connection, const RenameMap *map
 	order.next = xcalloc(ntables, sizeof(uint32_t));
 	order.fellows = xcalloc(ntables, sizeof(uint32_t));
 	order.taken = xcalloc(ntables, sizeof(bool));
+	order.steps = xcalloc(ntables, sizeof(Step));
 	good = find_computed(&order, connection, map);
 	if (good)
 		make_order(&order);
@@ -334,6 +382,7 @@ read_order(const RestorePlan *plan, Connection *connection, const RenameMap *map
 	free(order.next);
 	free(order.fellows);
 	free(order.taken);
+	free(order.steps);
 	if (good)
 		return order.order;
 	free(order.order);

@@ -370,30 +370,58 @@ is_of_role(const RestorePlan *plan, Connection *connection, const TocEntry *entr
 	return true;
 }
 
-/* Add it to what is to be made, behind what it needs; *can: can that be? */
+/* Can it be made now, by itself? */
+static bool
+may_be_made(const RestorePlan *plan, Connection *connection, const TocEntry *entry,
+			const char *role, bool *can)
+{
+	*can = has_rows(plan, entry);
+	return !*can || plan->progress->protections->protections[entry->place] ||
+		   is_of_role(plan, connection, entry, role, can);
+}
+
+/* An entry that waits for what it needs. */
+typedef struct Waiting
+{
+	const TocEntry *entry;
+	int d;
+} Waiting;
+
+/*
+ * Add it to what is to be made, behind what it needs; *can: can that be?  Whoever made these
+ * decides how many need one another, so this needs no stack.
+ */
 static bool
 add_needed(const RestorePlan *plan, Connection *connection, const TocEntry *entry, const char *role,
 		   bool *can)
 {
 	Protections *protections = plan->progress->protections;
-	const TocEntry *missing;
-	int d = 0;
+	Waiting *waiting = xmalloc(sizeof(Waiting));
+	const TocEntry *missing = entry;
+	uint32_t depth = 0;
+	bool good = true;
 
-	*can = has_rows(plan, entry);
-	if (*can && !protections->protections[entry->place] &&
-		!is_of_role(plan, connection, entry, role, can))
-		return false;
-	while (*can && (missing = next_missing(plan, entry, &d)) != NULL)
+	do
 	{
-		if (!add_needed(plan, connection, missing, role, can))
-			return false;
-	}
-	if (*can)
-	{
-		protections->made[entry->place] = true;
-		protections->next[protections->nnext++] = entry;
-	}
-	return true;
+		if (missing != NULL)
+		{
+			good = may_be_made(plan, connection, missing, role, can);
+			waiting = xrealloc(waiting, (depth + 1) * sizeof(Waiting));
+			waiting[depth++] = (Waiting){missing, 0};
+			/* More than there are: they need one another in a circle. */
+			*can &= depth <= plan->selection->toc.count;
+		}
+		else
+		{
+			entry = waiting[--depth].entry;
+			protections->made[entry->place] = true;
+			protections->next[protections->nnext++] = entry;
+		}
+		if (good && *can && depth > 0)
+			missing = next_missing(plan, waiting[depth - 1].entry, &waiting[depth - 1].d);
+	} while (good && *can && depth > 0);
+	free(waiting);
+	return good;
 }
 
 /* The same of a protection; without it nothing of what it needs is made, either. */
