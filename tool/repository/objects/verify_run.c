@@ -165,59 +165,43 @@ say_damaged_elsewhere(VerifyRun *run, const VerifiedBackup *result)
 }
 
 static int
-compare_bad(const SharedBad *bad, const Repository *home, const char *path)
+compare_bad(const void *a, const void *b)
 {
-	if (bad->home != home)
-		return bad->home < home ? -1 : 1;
-	return strcmp(bad->path, path);
+	const SharedBad *left = a;
+	const SharedBad *right = b;
+
+	if (left->home != right->home)
+		return left->home < right->home ? -1 : 1;
+	return strcmp(left->path, right->path);
 }
 
-/* Where a file is among the bad ones, or would be. */
-static size_t
-place_of_bad(const VerifyRun *run, const Repository *home, const char *path)
-{
-	size_t low = 0;
-	size_t high = run->nbad;
-
-	while (low < high)
-	{
-		size_t middle = (low + high) / 2;
-
-		if (compare_bad(&run->bad[middle], home, path) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
-/* Report each bad file with the first backup that needs it. */
+/* Report each bad file with the first backup that needs it.  A lost disk is a million of them. */
 static void
 say_bad(VerifyRun *run, VerifiedBackup *result, const Manifest *manifest)
 {
+	size_t before = run->nbad;
 	int i;
 
+	run->bad = xrealloc(run->bad, (before + (size_t) result->report.nbad + 1) * sizeof(SharedBad));
 	for (i = 0; i < result->report.nbad; i++)
 	{
 		BadFile *bad = &result->report.bad[i];
-		size_t place = place_of_bad(run, result->home, bad->path);
-		SharedBad *shared;
+		SharedBad one = {.home = result->home, .path = bad->path, .first = result->name};
+		SharedBad *shared = bsearch(&one, run->bad, before, sizeof(SharedBad), compare_bad);
 
-		bad->again =
-			place < run->nbad && compare_bad(&run->bad[place], result->home, bad->path) == 0;
+		bad->again = shared != NULL;
 		if (!bad->again)
 		{
 			verify_report_say(manifest, bad);
-			run->bad = xrealloc(run->bad, (run->nbad + 1) * sizeof(SharedBad));
-			memmove(&run->bad[place + 1], &run->bad[place],
-					(run->nbad++ - place) * sizeof(SharedBad));
-			run->bad[place] = (SharedBad){
-				.home = result->home, .path = xstrdup(bad->path), .first = result->name};
+			shared = &run->bad[run->nbad++];
+			*shared = one;
+			shared->path = xstrdup(bad->path);
 		}
-		shared = &run->bad[place];
 		shared->last = result->name;
 		shared->backups++;
 	}
+	if (run->nbad > before)
+		qsort(run->bad, run->nbad, sizeof(SharedBad), compare_bad);
 }
 
 /* What the same backups need comes together. */
