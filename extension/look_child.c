@@ -65,7 +65,10 @@ look_write(int out, const void *bytes, size_t length)
 	}
 }
 
-/* The directory that a link at the top level leads to; -2 if that is not a link. */
+/*
+ * The directory that a link at the top level leads to; -2 if that is not a link.  What one that
+ * leads nowhere hides is not missing: nobody can look at it.
+ */
 static int
 open_top_link(int root, const char *name)
 {
@@ -76,6 +79,8 @@ open_top_link(int root, const char *name)
 	if (fstat(root, &own) != 0)
 		return -1;
 	fd = top_link_open(root, name, &own, &link);
+	if (fd < 0 && errno == ENOENT && fstatat(root, name, &link, AT_SYMLINK_NOFOLLOW) == 0)
+		errno = ELOOP;
 	return fd < 0 && errno == EINVAL ? -2 : fd;
 }
 
