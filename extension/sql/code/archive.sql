@@ -57,6 +57,7 @@ DECLARE
 	until CONSTANT timestamptz := clock_timestamp() + patience;
 	lsn pg_lsn;
 	segment text;
+	next_look timestamptz := clock_timestamp();
 BEGIN
 	IF patience IS NULL OR patience < interval '0' OR patience > interval '1 hour' THEN
 		RAISE EXCEPTION 'the time to wait is between 0 and 1 hour' USING ERRCODE = 'invalid_parameter_value';
@@ -73,6 +74,14 @@ BEGIN
 		IF clock_timestamp() > until THEN
 			RAISE EXCEPTION 'WAL file "%" was not archived within %', segment, patience
 				USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'nex_backup_status() says why.';
+		END IF;
+		-- A lock on a table of the extension is kept until the end, and whoever changes the extension waits for it.
+		IF clock_timestamp() > next_look THEN
+			next_look := clock_timestamp() + interval '1 second';
+			IF EXISTS (SELECT FROM pg_locks l WHERE NOT l.granted AND pg_backend_pid() = ANY (pg_blocking_pids(l.pid))) THEN
+				RAISE EXCEPTION 'WAL file "%" is not archived yet, and another session waits for a lock of this one', segment
+					USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Call this function again.';
+			END IF;
 		END IF;
 		PERFORM pg_sleep(0.05);
 	END LOOP;
