@@ -50,8 +50,7 @@ typedef enum Deed
 	DEED_LOOK,
 	DEED_DIGEST,
 	DEED_CONTENT,
-	DEED_NAMES,
-	DEED_OPEN_DIRECTORY
+	DEED_NAMES
 } Deed;
 
 typedef struct Question
@@ -155,8 +154,7 @@ answer_file(int out, const char *repository, const char *file, const Question *q
 }
 
 static void
-answer_directory(int out, const char *repository, const char *file, bool names,
-				 ReaderAnswer *answer)
+answer_directory(int out, const char *repository, const char *file, ReaderAnswer *answer)
 {
 	int fd = look_open_path(repository, file, O_RDONLY | O_DIRECTORY);
 	DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
@@ -169,13 +167,12 @@ answer_directory(int out, const char *repository, const char *file, bool names,
 			close(fd);
 		return;
 	}
-	while (names && (errno = 0, entry = readdir(directory)) != NULL)
+	while ((errno = 0, entry = readdir(directory)) != NULL)
 	{
 		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
 			say(out, entry->d_name, strlen(entry->d_name), 0);
 	}
-	if (names)
-		answer->error = errno;
+	answer->error = errno;
 	closedir(directory);
 }
 
@@ -240,8 +237,8 @@ answer_questions(int socket, void *argument)
 		file += question.root + 1;
 		if (question.deed == DEED_LOOK)
 			answer_look(path, file, &answer);
-		else if (question.deed == DEED_NAMES || question.deed == DEED_OPEN_DIRECTORY)
-			answer_directory(socket, path, file, question.deed == DEED_NAMES, &answer);
+		else if (question.deed == DEED_NAMES)
+			answer_directory(socket, path, file, &answer);
 		else
 			answer_file(socket, path, file, &question, &answer);
 		end.end = true;
@@ -404,12 +401,6 @@ void
 reader_digest(const char *repository, const char *file, int64 bytes, ReaderAnswer *answer)
 {
 	get_answer(ask(DEED_DIGEST, repository, file, bytes), answer);
-}
-
-void
-reader_open_directory(const char *repository, const char *file, ReaderAnswer *answer)
-{
-	get_answer(ask(DEED_OPEN_DIRECTORY, repository, file, 0), answer);
 }
 
 char *

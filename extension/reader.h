@@ -42,7 +42,4 @@ extern char *reader_content(const char *repository, const char *file, int64 most
 /* The names in a directory, without "." and "..". */
 extern List *reader_names(const char *repository, const char *file, ReaderAnswer *answer);
 
-/* Can it be opened? */
-extern void reader_open_directory(const char *repository, const char *file, ReaderAnswer *answer);
-
 #endif /* NEX_READER_H */

@@ -338,6 +338,39 @@ put_unclear(ReturnSetInfo *result, const char *directory, const char *database, 
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
+/*
+ * Is a directory with these names empty, where backups were?  The program notes where it has stored
+ * some (tool/storage/held_directories.h).
+ */
+static const char *
+empty_problem(const char *repository, const char *path, const List *names)
+{
+	ReaderAnswer answer;
+	const ListCell *cell;
+
+	foreach (cell, names)
+	{
+		if (strcmp(lfirst(cell), "lost+found") != 0)
+			return NULL;
+	}
+	reader_look(repository, psprintf("lock/held/%s", path), &answer);
+	return answer.error == 0 ? "is empty, where backups were" : NULL;
+}
+
+/* What is wrong with a directory of backups, or one above those, or NULL; its names. */
+static const char *
+directory_problem(const char *repository, const char *path, List **names)
+{
+	ReaderAnswer answer;
+
+	*names = reader_names(repository, path, &answer);
+	if (answer.error == 0)
+		return empty_problem(repository, path, *names);
+	if (answer.error == ENOTDIR)
+		return "is not a directory";
+	return answer.error == ENOENT ? NULL : describe_errno(answer.error);
+}
+
 /* What is wrong with an entry of backups/, config/ or servers/, or NULL; `expected` if its name is
  * not that of one. */
 static const char *
@@ -346,6 +379,7 @@ entry_problem(const char *repository, const char *directory, const char *name, b
 {
 	char *path = psprintf("%s/%s", directory, name);
 	ReaderAnswer answer;
+	List *names;
 
 	reader_look(repository, path, &answer);
 	if (answer.error != 0)
@@ -356,25 +390,7 @@ entry_problem(const char *repository, const char *directory, const char *name, b
 		return "is not a directory";
 	if (!named_well)
 		return strcmp(name, "lost+found") == 0 ? NULL : expected;
-	reader_open_directory(repository, path, &answer);
-	return answer.error == 0 || answer.error == ENOENT ? NULL : describe_errno(answer.error);
-}
-
-/* What is wrong with a directory at the top of the repository, or NULL if it could be read (or has
- * no names) or is absent. */
-static const char *
-tree_problem(const char *repository, const char *tree, int error)
-{
-	ReaderAnswer answer;
-
-	if (error == 0)
-		return NULL;
-	if (error == ENOTDIR)
-		return "is not a directory";
-	if (error != ENOENT)
-		return describe_errno(error);
-	reader_look(repository, tree, &answer);
-	return answer.error == 0 ? "is a symbolic link that leads nowhere" : NULL;
+	return directory_problem(repository, path, &names);
 }
 
 /* The name of a server's owner in the catalog: "db", or "LABEL@db". */
@@ -391,18 +407,15 @@ look_at_server(const char *repository, const char *label, ReturnSetInfo *result)
 	char *base = label[0] == '\0' ? pstrdup("") : psprintf("servers/%s/", label);
 	char *tree = psprintf("%sglobals", base);
 	const char *problem;
-	ReaderAnswer answer;
 	ListCell *cell;
 	List *names;
 
 	check_repository_file(repository, tree);
-	reader_open_directory(repository, tree, &answer);
-	problem = tree_problem(repository, tree, answer.error);
+	problem = directory_problem(repository, tree, &names);
 	if (problem != NULL)
 		put_unclear(result, tree, owner_text(label, ""), problem);
 	tree = psprintf("%sbackups", base);
-	names = reader_names(repository, tree, &answer);
-	problem = tree_problem(repository, tree, answer.error);
+	problem = directory_problem(repository, tree, &names);
 	if (problem != NULL)
 		put_unclear(result, tree, NULL, problem);
 	foreach (cell, names)
@@ -439,12 +452,10 @@ static void
 look_at_servers(const char *repository, ReturnSetInfo *result)
 {
 	const char *problem;
-	ReaderAnswer answer;
 	ListCell *cell;
 	List *names;
 
-	names = reader_names(repository, "servers", &answer);
-	problem = tree_problem(repository, "servers", answer.error);
+	problem = directory_problem(repository, "servers", &names);
 	if (problem != NULL)
 		put_unclear(result, "servers", NULL, problem);
 	foreach (cell, names)
@@ -473,12 +484,10 @@ static void
 look_at_sets(const char *repository, ReturnSetInfo *result)
 {
 	const char *problem;
-	ReaderAnswer answer;
 	ListCell *cell;
 	List *names;
 
-	names = reader_names(repository, "config", &answer);
-	problem = tree_problem(repository, "config", answer.error);
+	problem = directory_problem(repository, "config", &names);
 	/* No database is called so. */
 	if (problem != NULL)
 		put_unclear(result, "config", "config/", problem);

@@ -224,14 +224,15 @@ good_again('beside snapshots and logs');
 tool_ok([ 'expire', '--dry-run', '--repo', $repo ], '… and so is expire');
 remove_tree(map { "$repo/$_" } '.snapshot', 'logs', 'objects/tmp');
 # A disk that is not mounted leaves an empty directory: objects of what is on it are needed.
-for my $empty ([ $repo, 'backups/shop' ], [ $repo, 'globals' ], [ $encrypted, 'config' ])
+for my $empty ([ $repo, 'backups/shop' ], [ $repo, 'globals' ], [ $encrypted, 'config' ], [ $repo, 'backups' ])
 {
 	my ($where, $place) = @$empty;
 
 	rename "$where/$place", $disk or die;
 	make_path("$where/$place", $place =~ /globals/ ? "$where/$place/lost+found" : ());
 	my $kept = content($where);
-	for my $command ($removing[0], $removing[2])
+	my @adding = $place =~ /config/ ? ([ 'config', 'backup', '--', "$work/a.conf" ]) : $place =~ /globals/ ? ([ 'globals', 'backup' ]) : map { [ 'backup', '-d', $_ ] } $place =~ m{/} ? 'shop' : ('shop', 'postgres');
+	for my $command ($removing[0], $removing[2], ['list'], ['verify'], @adding)
 	{
 		($code, $out, $err) = tool(@$command, '--repo', $where);
 		is($code, 1, "an empty $place: $command->[0] fails");
@@ -239,10 +240,33 @@ for my $empty ([ $repo, 'backups/shop' ], [ $repo, 'globals' ], [ $encrypted, 'c
 			'… and says what may be');
 		is(content($where), $kept, '… and nothing is removed');
 	}
+	like($err, qr{error: nothing is stored in "\Q$where\E/$place", where a disk may be missing\nHINT:  If a disk belongs there, mount it.*"\Q$where\E/lock/held/$place"}, 'no backup is stored there');
+	if ($place eq 'backups/shop')
+	{
+		tool_fails([ 'restore', 'shop', '--repo', $repo, '--dry-run' ], 1, qr{shop" is empty, where backups were}, 'a restore says that, too');
+		tool_ok([ 'backup', '-d', 'mini', '--repo', $repo, '-q' ], 'other backups go on');
+	}
 	remove_tree("$where/$place");
 	rename $disk, "$where/$place" or die;
 }
 good_again('after the empty directories');
+# Where no backups were, an empty directory is a new disk, or what a process left that was killed.
+mkdir "$repo/$_" or die "$_: $!" for 'backups/postgres', 'base', 'servers';
+tool_ok([ $_, '--repo', $repo ], "empty directories where nothing was: $_") for 'list', 'verify';
+tool_ok([ 'backup', '-d', 'postgres', '--repo', $repo, '-q' ], '… and a first backup');
+rmdir "$repo/$_" or die "$_: $!" for 'base', 'servers';
+# So it is when somebody says so.
+rename "$repo/objects", $disk or die;
+mkdir "$repo/objects";
+tool_fails([ 'backup', '-d', 'mini', '--repo', $repo ], 1, qr{nothing is stored in "\Q$repo\E/objects"}, 'a disk of objects that is missing');
+is_deeply([ glob("$repo/objects/*") ], [], '… is not filled');
+unlink "$repo/lock/held/objects" or die;
+tool_ok([ 'backup', '-d', 'postgres', '--repo', $repo, '-q' ], 'without the note, it is a new one');
+ok(-f "$repo/lock/held/objects", '… of which there is a note');
+unlink glob("$repo/backups/postgres/*") or die;
+remove_tree("$repo/objects", "$repo/backups/postgres");
+rename $disk, "$repo/objects" or die;
+good_again('with its objects');
 # What fails does not take such a directory away, whoever made it.
 rename "$repo/backups/shop", $disk or die;
 mkdir "$repo/backups/shop";
@@ -321,6 +345,15 @@ SKIP:
 		sync("a link $tree", qr/WARNING:\s+"\Q$repo\E\/$tree" is a symbolic link/);
 		is(query('postgres', $rows), $known, '… all rows stay');
 		unlink "$repo/$tree";
+		rename $disk, "$repo/$tree" or die;
+	}
+	for my $tree ('backups/shop', 'backups', 'globals')
+	{
+		rename "$repo/$tree", $disk or die;
+		mkdir "$repo/$tree" or die;
+		sync("an empty $tree", qr/WARNING:\s+"\Q$repo\E\/$tree" is empty, where backups were.*If a disk belongs there, mount it/s);
+		is(query('postgres', $rows), $known, '… all rows stay');
+		rmdir "$repo/$tree";
 		rename $disk, "$repo/$tree" or die;
 	}
 	# Sets of files, whose directories say nothing of databases.

@@ -85,6 +85,18 @@ my $again = tool_json('copy', '--repo', $repo, '--to', $copy);
 is_deeply([ @$again{qw(copied present failed objects_sent)} ], [ 0, 5, 0, 0 ], 'again: nothing to do');
 tool_fails([ 'copy', '--from', $repo, '--to', $copy, '--create' ], 1, qr/is a repository already/, 'it is made once');
 
+# A disk that is not mounted there is not replaced by the one below.
+for my $missing (['backups/shop', 'copy'], ['objects', 'copy'], ['objects', 'repair'])
+{
+	my ($place, $command) = @$missing;
+
+	rename "$copy/$place", "$scratch/disk" or die;
+	mkdir "$copy/$place" or die;
+	tool_fails([ $command, '--from', $repo, '--to', $copy, @none ], 1, qr{nothing is stored in "\Q$copy\E/$place", where a disk may be missing}, "$command, with an empty $place");
+	rmdir "$copy/$place" or die "what is not mounted was filled";
+	rename "$scratch/disk", "$copy/$place" or die;
+}
+
 # What is chosen.
 my $part = "$scratch/part";
 is(tool_json('copy', '--from', $repo, '--to', $part, '--create', '--last', 1, 'shop')->{backups}[0]{backup}, $second, 'the last one');

@@ -451,8 +451,16 @@ recovers('away', get_command($repo), $total, 'recovery_target_timeline = 1')->st
 my $small = new_repository('small');
 write_bytes("$wal_directory/$middle", $segment);
 mkdir "$small/wal";
-tool_fails([ "--repo=$small", 'wal', 'push', "$wal_directory/$middle" ], 1, qr/is empty, where WAL was/, 'a disk that is not mounted');
-rmdir "$small/wal";
+tool_ok([ "--repo=$small", 'wal', 'push', "$wal_directory/$middle" ], 'the first segment, on a new disk');
+for my $disk ("$small/wal", glob("$small/wal/*"))
+{
+	rename $disk, "$small/disk" or die;
+	mkdir $disk;
+	tool_fails([ "--repo=$small", 'wal', 'push', "$wal_directory/$middle" ], 1, qr/"\Q$disk\E" is empty, where WAL was/, 'a disk that is not mounted');
+	rmdir $disk or die;
+	rename "$small/disk", $disk or die;
+}
+File::Path::remove_tree("$small/wal");
 tool_ok([ "--repo=$small", 'wal', 'push', "$wal_directory/$middle" ], 'no directory is fine');
 my ($kept) = read_bytes("$small/nex_backup.json") =~ /("features".*\n"id": .*)/;
 unlink "$small/nex_backup.json";

@@ -10,6 +10,7 @@
 
 #include "backup_list.h"
 #include "file_names.h"
+#include "held_directories.h"
 #include "log.h"
 #include "memory.h"
 #include "names.h"
@@ -54,11 +55,14 @@ static bool
 visit_directory(NameList *list, const char *path)
 {
 	Storage *storage = list->repository->storage;
+	int before = list->count;
 	StoreResult result;
 
 	list->directory = path;
 	result = storage->list(storage, path, visit_file, list);
 	place_note_result(list->repository, &result);
+	if (result.code == STORE_OK && list->count == before)
+		unclear_emptied(list->repository, path);
 	if (result.code == STORE_OK || result.code == STORE_ABSENT)
 		return true;
 	if (list->all)
@@ -177,10 +181,13 @@ static void
 visit_tree(NameList *list, const char *tree, StorageVisitor visitor)
 {
 	Storage *storage = list->repository->storage;
+	int before = list->count;
 	StoreResult result = storage->list(storage, tree, visitor, list);
 
 	place_note_result(list->repository, &result);
-	if (result.code != STORE_OK && result.code != STORE_ABSENT)
+	if (result.code == STORE_OK && list->count == before)
+		unclear_emptied(list->repository, tree);
+	else if (result.code != STORE_OK && result.code != STORE_ABSENT)
 		unclear_error(list->repository, tree, &result, true);
 }
 
@@ -265,24 +272,15 @@ drop_doubles(NameList *list)
 	list->count = kept;
 }
 
-static bool
-note_any(const char *name, void *argument)
-{
-	(void) name;
-	*(bool *) argument = true;
-	return false;
-}
-
 /* An empty directory is where a disk belongs that is not mounted: the first backup makes it. */
 static bool
 holds_nothing(Repository *place, const char *server)
 {
 	char *path = server_path(server, "backups");
-	bool any = false;
-	StoreResult result = place->storage->list(place->storage, path, note_any, &any);
+	bool empty = directory_is_empty(place->storage, path);
 
 	free(path);
-	return result.code == STORE_OK && !any;
+	return empty;
 }
 
 /*
@@ -339,10 +337,21 @@ find_backups(Repository *repository, NameList *list, void (*visit)(NameList *lis
 	return true;
 }
 
+/* What is not there may be in a tree, "backups", whose disk is missing. */
 static void
 visit_one_owner(NameList *list)
 {
+	int before = list->count;
+	char *path = owner_directory(&list->owner);
+	char *slash;
+
 	visit_owner(list);
+	while (list->count == before && path != NULL && (slash = strrchr(path, '/')) != NULL)
+	{
+		*slash = '\0';
+		unclear_emptied(list->repository, path);
+	}
+	free(path);
 }
 
 static void

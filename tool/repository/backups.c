@@ -13,6 +13,7 @@
 
 #include "backup_list.h"
 #include "backups.h"
+#include "held_directories.h"
 #include "log.h"
 #include "manifest_envelope.h"
 #include "memory.h"
@@ -412,6 +413,20 @@ take_back(Repository *repository, const BackupName *name)
 }
 
 bool
+repository_note_published(const Repository *repository, const Owner *owner)
+{
+	char *objects = server_path(owner->server, "objects");
+	char *directory = owner_directory(owner);
+
+	held_note(repository->storage, objects);
+	if (directory != NULL)
+		held_note(repository->storage, directory);
+	free(directory);
+	free(objects);
+	return true;
+}
+
+bool
 repository_publish(Repository *repository, const Manifest *manifest)
 {
 	BackupName name;
@@ -437,7 +452,7 @@ repository_publish(Repository *repository, const Manifest *manifest)
 	}
 	buffer_free(&listing);
 	buffer_free(&json);
-	return good;
+	return good && repository_note_published(repository, &name.owner);
 }
 
 /*

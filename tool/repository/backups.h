@@ -57,6 +57,12 @@ extern bool repository_has_backup(Repository *repository, const BackupName *name
  */
 extern bool repository_publish(Repository *repository, const Manifest *manifest);
 
+/*
+ * Note that there are backups of this owner, so that a directory that is empty later is known to be
+ * that of a disk that is missing.  True: what cannot be noted is no failure.
+ */
+extern bool repository_note_published(const Repository *repository, const Owner *owner);
+
 /* Un-publish: manifest, then its companions.  Objects stay. */
 extern bool repository_remove_backup(Repository *repository, const BackupName *name);
 

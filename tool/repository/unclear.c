@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "held_directories.h"
 #include "log.h"
 #include "memory.h"
 #include "printable.h"
@@ -23,6 +24,7 @@
 #define EMPTY_HINT                                                                                 \
 	"If a disk belongs there, mount it. If its backups were given up, remove the directory "       \
 	"(\"rmdir\")."
+#define EMPTY_CHECK "empty directory"
 #define DIRECTORY_HINT "Put the directory back in its place."
 
 /* Warn of a place, and keep it; takes over the detail. */
@@ -175,11 +177,84 @@ unclear_empty(Repository *repository, const char *path)
 {
 	char *shown = printable_name(path);
 
-	note(repository, path, "empty directory",
+	note(repository, path, EMPTY_CHECK,
 		 xasprintf("directory \"%s/%s\" is empty, where backups were",
 				   repository->storage->location, shown),
 		 EMPTY_HINT, true);
 	free(shown);
+}
+
+void
+unclear_emptied(Repository *repository, const char *path)
+{
+	if (held_is_emptied(repository->storage, path))
+		unclear_empty(repository, path);
+}
+
+/* Is a file below `above` if it is in `directory`? */
+static bool
+lies_in(const char *directory, const char *above)
+{
+	size_t length = strlen(above);
+
+	return strncmp(directory, above, length) == 0 &&
+		   (directory[length] == '\0' || directory[length] == '/');
+}
+
+static bool
+refuse_to_add(const Repository *repository, const char *path)
+{
+	char *shown = printable_name(path);
+	char *hint = xasprintf("If a disk belongs there, mount it. If its backups were given up, "
+						   "remove the directory, or, if another disk is mounted there now, "
+						   "\"%s/" HELD_DIRECTORY "/%s\".",
+						   repository->storage->location, shown);
+
+	report_error(EXIT_FAILED, NULL, hint,
+				 "nothing is stored in \"%s/%s\", where a disk may be missing",
+				 repository->storage->location, shown);
+	free(hint);
+	free(shown);
+	return false;
+}
+
+/* The same of one owner's backups. */
+static bool
+may_add(Repository *repository, const Owner *owner)
+{
+	const UnclearPlaces *unclear = &repository->unclear;
+	char *objects = server_path(owner->server, "objects");
+	char *directory = owner_directory(owner);
+	bool good = true;
+	int i;
+
+	unclear_emptied(repository, objects);
+	for (i = 0; i < unclear->count && good; i++)
+	{
+		const UnclearPlace *place = &unclear->items[i];
+
+		if (strcmp(place->check, EMPTY_CHECK) == 0 &&
+			(lies_in(objects, place->path) ||
+			 (directory != NULL && lies_in(directory, place->path))))
+			good = refuse_to_add(repository, place->path);
+	}
+	free(directory);
+	free(objects);
+	return good;
+}
+
+bool
+unclear_may_add(Repository *repository, const BackupName *names, int count)
+{
+	bool good = true;
+	int i;
+
+	for (i = 0; i < count; i++)
+	{
+		if (i == 0 || !owner_equal(&names[i - 1].owner, &names[i].owner))
+			good = may_add(repository, &names[i].owner) && good;
+	}
+	return good;
 }
 
 bool

@@ -14,6 +14,7 @@
 
 #include "backup_list.h"
 #include "file_names.h"
+#include "held_directories.h"
 #include "interrupted.h"
 #include "memory.h"
 
@@ -255,26 +256,10 @@ visit_server(const char *name, void *argument)
 	return !interrupted();
 }
 
-/* What a file system has at its top. */
-#define LOST_AND_FOUND "lost+found/"
-
-static bool
-visit_content(const char *name, void *argument)
-{
-	bool *content = argument;
-
-	*content = strcmp(name, LOST_AND_FOUND) != 0;
-	return !*content;
-}
-
 static void
 look_for_content(Repository *repository, const char *path)
 {
-	bool content = false;
-	StoreResult result =
-		repository->storage->list(repository->storage, path, visit_content, &content);
-
-	if (result.code == STORE_OK && !content)
+	if (directory_is_empty(repository->storage, path))
 		unclear_empty(repository, path);
 }
 

@@ -551,6 +551,7 @@ posix_storage_at(int root, const char *directory, StoreResult *result)
 	top_links_find_all(&storage->links, root, storage->base.location);
 	/* Where the file system has no rename that refuses to replace (NFS), it replaces. */
 	storage->base.can.create_only = true;
+	storage->base.can.directories = true;
 	storage->base.can.barrier_needed = true;
 	storage->base.can.uploads = 1;
 	storage->base.get = posix_get;

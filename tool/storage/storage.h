@@ -32,6 +32,7 @@ typedef struct StoreCapabilities
 	bool lockless;       /* it has turned out that nothing can be locked there */
 	bool batch_delete;   /* removing many costs few requests */
 	bool checksums;      /* what is put and has not its SHA-256 is refused */
+	bool directories;    /* one that is empty is there, too */
 	bool barrier_needed; /* what was put "later" may be lost without barrier() */
 	int uploads;         /* so many puts at the same time are of use */
 } StoreCapabilities;

@@ -22,6 +22,7 @@
 #include <string.h>
 
 #include "encryption.h"
+#include "held_directories.h"
 #include "log.h"
 #include "lost_header.h"
 #include "memory.h"
@@ -55,32 +56,6 @@ typedef struct Work
 
 /* ---- the server's part of the archive ---- */
 
-static bool
-note_any(const char *name, void *argument)
-{
-	(void) name;
-	*(bool *) argument = true;
-	return false;
-}
-
-/* A directory "wal" without anything in it is that of a disk that is not mounted. */
-static bool
-check_tree(Repository *repository)
-{
-	Storage *storage = repository->storage;
-	bool any = false;
-	StoreResult result = storage->list(storage, WAL_TREE, note_any, &any);
-
-	if (result.code != STORE_OK && result.code != STORE_ABSENT)
-		return report_error(EXIT_FAILED, NULL, result.hint,
-							"could not list \"%s/" WAL_TREE "\": %s", storage->location,
-							result.text);
-	return result.code == STORE_ABSENT || any || storage->can.lease ||
-		   report_error(EXIT_FAILED, NULL,
-						"If a disk belongs there, mount it; otherwise remove the empty directory.",
-						"directory \"%s/" WAL_TREE "\" is empty, where WAL was", storage->location);
-}
-
 /* The header of a segment of the same server, for a file that has none. */
 static bool
 find_head(Work *work)
@@ -91,6 +66,36 @@ find_head(Work *work)
 		   wal_source_any_head(work->loaded->path, work->system.id, head) ||
 		   report_error(EXIT_FAILED, NULL, "Push a segment of this server first.",
 						"the size of the segments is not known yet");
+}
+
+/*
+ * Where WAL was and nothing is, a disk is not mounted.  That there was some in "wal",
+ * nex_backup.json says, even if the note of that is lost.
+ */
+static bool
+begin_system(Work *work)
+{
+	Repository *repository = work->push->repository;
+	Storage *storage = repository->storage;
+	char *path = xasprintf(WAL_TREE "/%016" PRIx64, work->system.id);
+	const char *empty = NULL;
+	bool good;
+
+	if ((repository->features & FEATURE_WAL) != 0 && directory_is_empty(storage, WAL_TREE))
+		empty = WAL_TREE;
+	else if (held_is_emptied(storage, path))
+		empty = path;
+	if (empty != NULL)
+		report_error(EXIT_FAILED, NULL,
+					 "If a disk belongs there, mount it; otherwise remove the empty directory.",
+					 "directory \"%s/%s\" is empty, where WAL was", storage->location, empty);
+	/* Older versions must know first that there is something they do not understand. */
+	good = empty == NULL && find_head(work) && repository_add_feature(repository, FEATURE_WAL) &&
+		   wal_system_create(repository, &work->loaded->head, &work->system);
+	if (good)
+		held_note(storage, path);
+	free(path);
+	return good;
 }
 
 /* Open what is there of this server, or begin it. */
@@ -105,10 +110,7 @@ open_system(Work *work)
 	work->system.id = id;
 	if (!wal_system_open(repository, id, &work->system, &result))
 	{
-		/* Older versions must know first that there is something they do not understand. */
-		if (result.code != STORE_ABSENT || !check_tree(repository) || !find_head(work) ||
-			!repository_add_feature(repository, FEATURE_WAL) ||
-			!wal_system_create(repository, head, &work->system))
+		if (result.code != STORE_ABSENT || !begin_system(work))
 			return false;
 	}
 	else if (!repository_add_feature(repository, FEATURE_WAL))

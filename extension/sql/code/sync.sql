@@ -173,6 +173,7 @@ BEGIN
 			USING DETAIL = 'What the catalog knows of the backups that may be there is kept.',
 				HINT = CASE WHEN entry.problem ~ 'symbolic link'
 					THEN 'Mount the other disk there ("mount --bind"), or put the directory itself in its place.'
+					WHEN entry.problem ~ '^is empty' THEN 'If a disk belongs there, mount it. If its backups were given up, remove the directory.'
 					ELSE 'Give it back its name, place and owner, or move it out of the repository if there are no backups in it.' END;
 	END LOOP;
 	FOR entry IN

@@ -309,7 +309,8 @@ publish(CopyRun *run, const Item *item)
 	return !run->ended &&
 		   copy_locks_extend(&run->locks, item->manifest, item->missing, item->nmissing) &&
 		   write_file(run, item, ".sha256", &item->listing, true) &&
-		   write_file(run, item, ".json", &item->json, false);
+		   write_file(run, item, ".json", &item->json, false) &&
+		   repository_note_published(run->to, &item->result.name->owner);
 }
 
 /* ---- one backup ---- */
@@ -418,7 +419,8 @@ copy_all(CopyRun *run, const BackupName *names, int count)
 	char *label = NULL;
 	int i;
 
-	if (!run->request->dry_run && !servers_each(names, count, copy_server_file, run))
+	run->ended = !run->request->dry_run && !unclear_may_add(run->to, names, count);
+	if (!run->request->dry_run && !run->ended && !servers_each(names, count, copy_server_file, run))
 		run->nfailed++;
 	for (i = 0; i < count && !run->ended && !stop_requested(); i++)
 	{

@@ -439,6 +439,8 @@ re_encrypt_run(const CopyRequest *request, const BackupName *names, int count)
 	if (!request->dry_run)
 		removal_lock_longest(request->to);
 	unclear_warn(request->to);
+	if (!request->dry_run && !unclear_may_add(request->to, names, count))
+		return false;
 	run.target = copy_target_create(request->to);
 	for (i = 0; i < count && !stop_requested(); i++)
 	{

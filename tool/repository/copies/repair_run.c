@@ -30,6 +30,7 @@
 #include "removal_lock.h"
 #include "server_files.h"
 #include "server_record.h"
+#include "unclear.h"
 #include "verification.h"
 
 /* What is there of one server, in both places. */
@@ -439,6 +440,11 @@ repair_run(const RepairRequest *request, const BackupName *names, int count)
 		 (!removal_lock_possible(request->to) || !repository_lock_copy(request->to, &run.lock))))
 		return false;
 	removal_lock_longest(request->to);
+	if (!request->dry_run && !unclear_may_add(request->to, names, count))
+	{
+		repository_unlock(request->to, run.lock);
+		return false;
+	}
 	run.nfailed += !servers_each(names, count, repair_server_file, &run);
 	for (i = 0; i < count && !run.ended && !stop_requested(); i++)
 	{

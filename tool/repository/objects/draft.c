@@ -102,14 +102,17 @@ bool
 draft_begin(BackupDraft *draft)
 {
 	Repository *repository = draft->repository;
+	BackupName name = {.owner = manifest_owner(draft->manifest)};
 	BackupName previous;
 
-	draft->owner = manifest_owner(draft->manifest);
+	draft->owner = name.owner;
 	if (!repository_lock_shared(repository) ||
 		!repository_lock_backup(repository, &draft->owner, &draft->lock) ||
 		!repository_new_id(repository, &draft->owner, draft->manifest->id))
 		return false;
 	unclear_warn(repository);
+	if (!unclear_may_add(repository, &name, 1))
+		return false;
 
 	/* Files are encrypted one by one, which gives other bytes each time. */
 	if (draft->owner.kind != BACKUP_OF_FILES)

@@ -234,7 +234,7 @@ sftp_examine(Storage *storage, const char *path, StoreFacts *facts)
 }
 
 static const Storage operations = {
-	.can = {.create_only = true, .lease = true, .uploads = SFTP_FILES_AT_ONCE},
+	.can = {.create_only = true, .lease = true, .directories = true, .uploads = SFTP_FILES_AT_ONCE},
 	.get = sftp_get,
 	.head = sftp_head,
 	.put = sftp_put,
