@@ -536,6 +536,8 @@ init(const char *location, Encryption *encryption, bool *created)
 		good = false;
 	else if (!repository_recover_is_intact(repository) || !recover_is_current(repository))
 		good = write_header(repository, NULL, &lasting);
+	if (good)
+		writer_state_mean(repository);
 	repository_close(repository);
 	encryption_free(encryption);
 	return good;

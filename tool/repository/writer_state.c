@@ -162,6 +162,96 @@ writer_state_repository_at(const Repository *repository, char **id)
 	return end_reading(path, &result);
 }
 
+/* ---- plain repositories ---- */
+
+/* The ids of those that were at this location, a line for each, the last one first. */
+static char *
+plain_path(const Repository *repository)
+{
+	char *location = location_path(repository);
+	char *path = location != NULL ? xasprintf("%s.plain", location) : NULL;
+
+	free(location);
+	return path;
+}
+
+/* Is it one of these?  What cannot be read says nothing. */
+static bool
+is_known(const char *path, const Repository *repository, Buffer *known)
+{
+	buffer_init(known);
+	(void) read_state(path, MAX_STATE_FILE, known);
+	return known->length > 0 && strstr(known->data, repository->id) != NULL;
+}
+
+/* Disks that take turns are not many. */
+static void
+add_plain(const char *path, const Repository *repository, const Buffer *known)
+{
+	char *text = xasprintf("%s\n%.*s", repository->id, MAX_STATE_FILE / 2,
+						   known->length > 0 ? known->data : "");
+	StoreResult result;
+	Storage *storage = open_state(true, &result);
+
+	if (storage != NULL)
+	{
+		result = storage_write(storage, path, text, strlen(text));
+		storage->close(storage);
+	}
+	if (result.code != STORE_OK)
+		log_debug("could not write file \"%s\" of the state directory: %s", path, result.text);
+	free(text);
+}
+
+bool
+writer_state_is_meant(const Repository *repository)
+{
+	char *path = repository->encryption == NULL ? plain_path(repository) : NULL;
+	bool good = true;
+	Buffer known;
+
+	if (path == NULL)
+		return true;
+	if (!is_known(path, repository, &known))
+	{
+		good = known.length == 0;
+		if (good)
+			add_plain(path, repository, &known);
+		else
+			report_error(EXIT_FAILED, NULL,
+						 "If a disk belongs there, mount it. If this repository is meant, say so "
+						 "with \"nex_backup init\".",
+						 "\"%s\" is another repository than the one that this host has written to "
+						 "there before",
+						 repository->storage->location);
+	}
+	buffer_free(&known);
+	free(path);
+	return good;
+}
+
+void
+writer_state_mean(const Repository *repository)
+{
+	char *path = repository->encryption == NULL ? plain_path(repository) : NULL;
+	Buffer known;
+
+	if (path == NULL)
+		return;
+	if (!is_known(path, repository, &known))
+	{
+		if (known.length > 0)
+			log_warning_hint("If a disk belongs there, mount it.",
+							 "this host has written to another repository in \"%s\" before",
+							 repository->storage->location);
+		add_plain(path, repository, &known);
+	}
+	buffer_free(&known);
+	free(path);
+}
+
+/* ---- encrypted ones ---- */
+
 char *
 writer_state_key_path(const char *repository)
 {

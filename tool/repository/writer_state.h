@@ -1,10 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * writer_state.h
- *	  What the writer of an encrypted repository keeps to itself, in a
- *	  directory of mode 0700: its key, what repository lies at a location,
- *	  and a copy of the last manifests, which it cannot read in the
- *	  repository any more.
+ *	  What the writer of a repository keeps to itself, in a directory of mode
+ *	  0700: what repository lies at a location; and of an encrypted one its key,
+ *	  and a copy of the last manifests, which it cannot read in the repository
+ *	  any more.
  *
  * Only the key is precious.  Without the copy of a manifest the next backup
  * reads everything again.
@@ -22,6 +22,17 @@
  * NULL if none is known.  False (reported) if that cannot be read.
  */
 extern bool writer_state_repository_at(const Repository *repository, char **id);
+
+/*
+ * Is a plain repository one that this host has written to where it is, or the first there?  False
+ * (reported, exit 1) if not: it may lie below the place where a disk is to be mounted.  Of an
+ * encrypted one, whoever opens it has made sure.
+ */
+extern bool writer_state_is_meant(const Repository *repository);
+
+/* From now on it is, as somebody has said so; with a warning.  Disks that take turns are several.
+ */
+extern void writer_state_mean(const Repository *repository);
 
 typedef enum WriterKeyState
 {

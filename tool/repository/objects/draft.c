@@ -30,6 +30,7 @@
 #include "unclear.h"
 #include "utc_time.h"
 #include "version.h"
+#include "writer_state.h"
 
 /* A text that was stored. */
 typedef struct StoredText
@@ -106,7 +107,7 @@ draft_begin(BackupDraft *draft)
 	BackupName previous;
 
 	draft->owner = name.owner;
-	if (!repository_lock_shared(repository) ||
+	if (!writer_state_is_meant(repository) || !repository_lock_shared(repository) ||
 		!repository_lock_backup(repository, &draft->owner, &draft->lock) ||
 		!repository_new_id(repository, &draft->owner, draft->manifest->id))
 		return false;
