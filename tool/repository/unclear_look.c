@@ -263,6 +263,8 @@ look_for_content(Repository *repository, const char *path)
 		unclear_empty(repository, path);
 }
 
+static void look_in_tree(Repository *repository, const char *path);
+
 /* Whose directory below a tree it is. */
 static bool
 visit_branch(const char *name, void *argument)
@@ -272,9 +274,31 @@ visit_branch(const char *name, void *argument)
 	char *path = xasprintf("%s/%.*s", tree->path, (int) length - 1, name);
 
 	if (name[length - 1] == '/' && strcmp(name, LOST_AND_FOUND) != 0)
+	{
 		look_for_content(tree->repository, path);
+		/* That of a server has trees itself. */
+		if (strcmp(tree->path, "servers") == 0)
+		{
+			char *backups = xasprintf("%s/backups", path);
+			char *globals = xasprintf("%s/globals", path);
+
+			look_in_tree(tree->repository, backups);
+			look_for_content(tree->repository, globals);
+			free(globals);
+			free(backups);
+		}
+	}
 	free(path);
 	return !interrupted();
+}
+
+static void
+look_in_tree(Repository *repository, const char *path)
+{
+	Place tree = {repository, path};
+
+	look_for_content(repository, path);
+	(void) repository->storage->list(repository->storage, path, visit_branch, &tree);
 }
 
 /*
@@ -284,16 +308,12 @@ visit_branch(const char *name, void *argument)
 static void
 look_for_mount_points(Repository *repository)
 {
-	Place tree = {repository, NULL};
 	size_t i;
 
 	for (i = 0; i < TREES; i++)
 	{
-		tree.path = trees[i];
-		if (strcmp(tree.path, "objects") == 0)
-			continue;
-		look_for_content(repository, tree.path);
-		(void) repository->storage->list(repository->storage, tree.path, visit_branch, &tree);
+		if (strcmp(trees[i], "objects") != 0)
+			look_in_tree(repository, trees[i]);
 	}
 }
 
