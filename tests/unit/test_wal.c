@@ -117,13 +117,9 @@ static void
 test_histories(void **state)
 {
 	static const char good[] = "1\t0/3000148\tno recovery target specified\n\n2\tA/FF\tbefore x\n";
-	static const char *const bad[] = {"",
-									  "x\n",
-									  "1\n",
-									  "3\t0/1\tof itself\n",
-									  "4\t0/1\tlater\n",
-									  "2\t0/5\ta\n1\t0/6\tb\n",
-									  "1\t0/6\ta\n2\t0/5\tb\n"};
+	static const char *const bad[] = {
+		"", "x\n", "1\n", "3\t0/1\tof itself\n", "4\t0/1\tlater\n", "2\t0/5\ta\n1\t0/6\tb\n"};
+	static const char stopped_before[] = "1\t0/6\tat a restore point\n2\t0/5\tbefore it\n";
 	WalHistory history;
 	uint64_t end;
 	size_t i;
@@ -134,6 +130,13 @@ test_histories(void **state)
 	assert_true(wal_history_find(&history, 2, &end));
 	assert_int_equal(end, UINT64_C(0xA000000FF));
 	assert_false(wal_history_find(&history, 3, &end));
+	wal_history_free(&history);
+	/* A recovery that was to go to timeline 2, and ended before that begins. */
+	assert_null(wal_history_parse(stopped_before, strlen(stopped_before), 3, &history));
+	assert_true(wal_history_find(&history, 1, &end));
+	assert_int_equal(end, 5);
+	assert_true(wal_history_find(&history, 2, &end));
+	assert_int_equal(end, 5);
 	wal_history_free(&history);
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		assert_non_null(wal_history_parse(bad[i], strlen(bad[i]), 3, &history));

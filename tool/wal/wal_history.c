@@ -3,6 +3,12 @@
  * wal_history.c
  *	  Reading history files as PostgreSQL does (readTimeLineHistory()).
  *
+ * Numbers of timelines go up; where they were left need not.  A server names
+ * as the parent of its new timeline the one that it was to recover to, although
+ * it may have stopped before that one begins.  tliOfPointInHistory() takes such
+ * an ancestor for empty, so what counts of each ends where a later one ends at
+ * the latest.
+ *
  *-------------------------------------------------------------------------
  */
 #include "wal_history.h"
@@ -37,12 +43,25 @@ add_line(WalHistory *history, const char *line)
 	if (*line == '\0' || *line == '#')
 		return true;
 	if (!read_line(line, &ancestor) || ancestor.timeline >= history->timeline ||
-		(last != NULL && (ancestor.timeline <= last->timeline || ancestor.end < last->end)))
+		(last != NULL && ancestor.timeline <= last->timeline))
 		return false;
 	history->ancestors =
 		xrealloc(history->ancestors, (size_t) (history->count + 1) * sizeof(WalAncestor));
 	history->ancestors[history->count++] = ancestor;
 	return true;
+}
+
+/* No ancestor goes on behind where a later one was left. */
+static void
+end_in_order(WalHistory *history)
+{
+	int i;
+
+	for (i = history->count - 2; i >= 0; i--)
+	{
+		if (history->ancestors[i].end > history->ancestors[i + 1].end)
+			history->ancestors[i].end = history->ancestors[i + 1].end;
+	}
 }
 
 const char *
@@ -64,7 +83,10 @@ wal_history_parse(const char *text, size_t length, uint32_t timeline, WalHistory
 		text += width + 1;
 	}
 	if (good && history->count > 0)
+	{
+		end_in_order(history);
 		return NULL;
+	}
 	wal_history_free(history);
 	return "is not the history of its timeline";
 }
