@@ -204,11 +204,17 @@ comes_back('the old timeline', scalar @after, '--timeline=1');
 my @dry = ('restore', '--cluster', "--data-dir=$scratch/dry", "--tablespace-mapping=$scratch/space=$scratch/dry.space", '--dry-run');
 $plan = tool_json("--repo=$repo", @dry);
 is_deeply([ map { $_->{timeline} } @{ $plan->{path} } ], [ 1, 2 ], 'without a word the newest is taken');
+my $again = comes_back('a moment before that timeline begins', 86, "--target-xid=$xid[85]");
+is_deeply([ map { read_bytes($_) =~ /^(\d+)\t/mg } glob("$again/pg_wal/00000003.history") ], [1], 'the next one comes from the timeline of that moment');
 
 # A base backup of the timeline that was left is newer; what that recovery undid must not come back.
 $node->append_conf('postgresql.conf', "data_directory = '" . $node->data_dir . "'");
 my $left = tool_json("--repo=$repo", @backup);
+on(q{SELECT pg_create_restore_point('just before')});
+archived();
+my $before_that = @after;
 write_rows(2);
+my $behind = on('SELECT pg_walfile_name(pg_current_wal_lsn())');
 archived();
 for my $options ([], [ '--timeline=2' ], [ '--target-lsn=' . $plan->{newest_transaction}{lsn} ])
 {
@@ -355,6 +361,12 @@ for my $target ('--target=immediate', "--target-time=$time[$i]", "--target-time=
 like($err, qr/base backup \Q$left->{backup}\E cannot be used: WAL file .* so it is passed over/, 'a newer base backup that does not come to the target is named');
 refused('a target behind a damaged segment', 3, qr/does not match the digest in its name.*server would stop there/s, '--timeline=1', '--target-time=2099-01-01');
 write_bytes($middle, $bytes);
+
+# The server reads ahead, but nothing behind the target.
+my ($next_one) = grep { m{/wal/[0-9a-f]{16}/00000001/.*/\Q$behind\E-} } map { "$repo/$_" } all_files($repo);
+rename $next_one, "$scratch/behind" or die;
+comes_back('the segment behind the target is missing', $before_that, '--timeline=1', '--target-name=just before');
+rename "$scratch/behind", $next_one or die;
 
 # An object that is missing is seen before anything is written, too.
 my ($largest) = sort { -s $b <=> -s $a } map { "$repo/$_" } grep { m{^(?:\./)?objects/} } all_files($repo);

@@ -89,6 +89,21 @@ recovery_command(const Settings *settings, const RecoveryPlan *plan)
 	return NULL;
 }
 
+/*
+ * The timeline of the segment in which the server stops: its new one is then said to come from
+ * that, not from one that begins behind the moment.
+ */
+static uint32_t
+timeline_of(const RecoveryPlan *plan)
+{
+	WalName last;
+
+	if (plan->target.kind == TARGET_END)
+		return plan->path.steps[plan->path.count - 1].timeline;
+	recovery_path_name(&plan->path, plan->last_segment, &last);
+	return last.timeline;
+}
+
 static void
 clear(Buffer *out, const char *const *names, size_t count)
 {
@@ -111,7 +126,7 @@ recovery_settings_write(const Settings *settings, const RecoveryPlan *plan, cons
 	const Manifest *base = plan->base;
 	char timeline[16];
 
-	snprintf(timeline, sizeof(timeline), "%u", plan->path.steps[plan->path.count - 1].timeline);
+	snprintf(timeline, sizeof(timeline), "%" PRIu32, timeline_of(plan));
 	buffer_printf(out,
 				  "\n# written by \"nex_backup restore --cluster\" from base backup %s;\n"
 				  "# these lines can go when the server has been promoted\n",
@@ -125,7 +140,12 @@ recovery_settings_write(const Settings *settings, const RecoveryPlan *plan, cons
 	recovery_setting(out, "recovery_target_timeline", timeline);
 	recovery_target_write(&plan->target, out);
 	if (plan->target.kind != TARGET_END)
+	{
 		recovery_setting(out, "recovery_target_action", actions[settings->cluster->action]);
+		/* It would ask for WAL behind the target, and end if that is missing or damaged. */
+		if (base->server.version_num >= 150000)
+			buffer_append_string(out, "recovery_prefetch = off\n");
+	}
 	buffer_append_string(out, "# until it is known that this server takes the place of the old "
 							  "one:\narchive_mode = off\n");
 }
