@@ -256,6 +256,21 @@ damage_file("$repo/objects/$largest", 'flip');
 ($code) = tool("--repo=$repo", 'base', 'verify');
 is($code, 3, 'a damaged object is found');
 
+# ------------------------------------------------------------ WAL of another server
+
+# As after a copy of the server was started: it archives under the same names, and this one is refused.
+archive_by('false');
+my ($stored_segment) = sort glob("$repo/wal/*/00000001/*/0*");
+my ($place, $names) = $stored_segment =~ m{^(.*)/[0-9A-F]{24}(-[^/]+)$} or die;
+my @others = map { "$place/" . on("SELECT pg_walfile_name(pg_current_wal_lsn() + $_ * 1048576)") . $names } 0 .. 3;
+
+write_bytes($_, read_bytes($stored_segment)) for @others;
+my $before_that = manifests();
+tool_fails([@backup], 3, qr/has another segment "[0-9A-F]{24}" than this server.*HINT: .*pg_resetwal/s, 'WAL of another server');
+is(scalar manifests(), $before_that, 'no base backup rests on it');
+unlink @others;
+archive_by("$tool --repo=$repo wal push %p");
+
 # ------------------------------------------------------------ a timeline without its history
 
 $node->stop;

@@ -4,7 +4,11 @@
  *	  Is the WAL that a base backup needs in the archive?
  *
  * The server can wait for its archiver itself, but not say what it waits for,
- * and it does not know which archive that is.  The names in this one do.
+ * and it does not know which archive that is.  The names in this one do: that of
+ * a stored segment says what is in it, too.  Another server may have stored its
+ * own under the same name, as one of two copies, or this one before it was set
+ * back; then this one's archiver does not get on.  It stores them in order, so
+ * the last segment tells of them all.
  *
  *-------------------------------------------------------------------------
  */
@@ -14,12 +18,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "deadline.h"
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"
 #include "progress.h"
+#include "wal_load.h"
+#include "wal_pack.h"
 #include "wal_system.h"
 
 #define LOOK_AGAIN_MILLISECONDS 500
@@ -29,6 +36,11 @@
 	"The server's log has the reason if its archive_command fails; it must store WAL in this "     \
 	"repository: nex_backup wal push %p.  Nothing was published; another backup finds the files "  \
 	"that were stored."
+
+#define OTHER_HINT                                                                                 \
+	"Another server of this system identifier archives there, or this one did before pg_resetwal " \
+	"or before its files were set back. The server's log, or \"nex_backup wal push\", says more. " \
+	"Nothing was published."
 
 static uint64_t
 system_of(const Manifest *manifest)
@@ -87,9 +99,59 @@ count_of(const WalListing *listing, const char *name)
 	return count;
 }
 
+/*
+ * What the archive must have under the name of the last segment, which the server has just closed.
+ * One that is gone already was archived before; then *content is "".
+ */
+static bool
+read_last(const BaseServer *server, const Repository *repository, const Manifest *manifest,
+		  WalContent content)
+{
+	const ManifestCluster *cluster = &manifest->cluster;
+	WalLoaded loaded;
+	WalName name;
+	char *path;
+	bool good = true;
+
+	content[0] = '\0';
+	wal_segment_name(cluster->timeline, (cluster->stop - 1) / cluster->segment_size,
+					 cluster->segment_size, &name);
+	path = xasprintf("%s/pg_wal/%s", server->data_directory, name.text);
+	if (access(path, F_OK) == 0)
+	{
+		good = wal_load(path, system_of(manifest), &loaded) &&
+			   wal_name_content(repository, loaded.data.data, loaded.data.length,
+								loaded.record.sha256, content);
+		wal_loaded_free(&loaded);
+	}
+	free(path);
+	return good;
+}
+
+/* Is a segment that is there this server's? */
+static bool
+check_content(const WalSystem *system, const WalListing *listing, const WalName *name,
+			  const WalContent content)
+{
+	size_t i;
+
+	for (i = 0; i < listing->count && content[0] != '\0'; i++)
+	{
+		const WalFile *file = &listing->files[i];
+
+		if (file->name.kind == WAL_SEGMENT && strcmp(file->name.text, name->text) == 0 &&
+			strcmp(file->content, content) != 0)
+			return report_error(EXIT_INTEGRITY, NULL, OTHER_HINT,
+								"repository \"%s\" has another segment \"%s\" than this server",
+								system->repository->storage->location, name->text);
+	}
+	return true;
+}
+
 /* The first segment that is not there, from *number to `last`; false (reported) on failure. */
 static bool
-find_missing(const WalSystem *system, uint32_t timeline, uint64_t last, uint64_t *number)
+find_missing(const WalSystem *system, uint32_t timeline, uint64_t last, const WalContent content,
+			 uint64_t *number)
 {
 	WalListing listing = {0};
 	uint32_t listed = 0;
@@ -120,6 +182,8 @@ find_missing(const WalSystem *system, uint32_t timeline, uint64_t last, uint64_t
 								"Two servers wrote it; \"nex_backup wal list\" shows more.",
 								"repository \"%s\" has two different files \"%s\"",
 								system->repository->storage->location, name.text);
+		if (good && count == 1 && *number == last)
+			good = check_content(system, &listing, &name, content);
 		if (count != 1)
 			break;
 		(*number)++;
@@ -195,7 +259,10 @@ base_archive_wait(const BaseServer *server, Repository *repository, const Manife
 	double began = monotonic_seconds();
 	bool said = false;
 	WalSystem system = {0};
+	WalContent content;
 
+	if (!read_last(server, repository, manifest, content))
+		return false;
 	progress_phase("waiting for the WAL to be archived", "segments", last - number + 1, 0);
 	while (!stop_requested())
 	{
@@ -204,7 +271,7 @@ base_archive_wait(const BaseServer *server, Repository *repository, const Manife
 
 		if (wal_system_open(repository, system_of(manifest), &system, &result))
 		{
-			if (!find_missing(&system, cluster->timeline, last, &number))
+			if (!find_missing(&system, cluster->timeline, last, content, &number))
 				return false;
 		}
 		else if (result.code != STORE_ABSENT)

@@ -20,7 +20,8 @@ extern bool base_archive_check(const BaseServer *server, Repository *repository,
 
 /*
  * Behind it: wait until all segments from its beginning to its end are there,
- * for so many seconds at most, and look for the history of their timeline.
+ * for so many seconds at most, see that they are this server's, and look for the
+ * history of their timeline.
  * False (reported) if they are not.
  */
 extern bool base_archive_wait(const BaseServer *server, Repository *repository,
