@@ -10,7 +10,6 @@
 #include <stdlib.h>
 
 #include "base_report.h"
-#include "cluster_restore.h"
 #include "cluster_settings.h"
 #include "command_settings.h"
 #include "interrupt.h"
@@ -67,8 +66,8 @@ end_text(const RecoveryPlan *plan)
 	return xasprintf("%s the record at %s", before ? "before" : "behind", lsn);
 }
 
-static void
-print_plan(const ClusterRestore *restore)
+void
+recovery_plan_show(const ClusterRestore *restore)
 {
 	const RecoveryPlan *plan = &restore->plan;
 	const ManifestCluster *cluster = &plan->base->cluster;
@@ -104,8 +103,9 @@ print_plan(const ClusterRestore *restore)
 	}
 	else if (!plan->has_newest && lost > 0)
 		show_text("Left out     what comes later: %s\n", pretty_number_of(lost, "segment"));
-	show_text("To           %s\n", restore->target.path);
-	for (i = 0; i < cluster->ntablespaces; i++)
+	if (restore->target.path != NULL)
+		show_text("To           %s\n", restore->target.path);
+	for (i = 0; restore->target.path != NULL && i < cluster->ntablespaces; i++)
 		show_text("Tablespace   %s\n",
 				  data_directory_of_tablespace(&restore->target, &cluster->tablespaces[i]));
 	for (later = 0; later < restore->later.count; later++)
@@ -150,8 +150,8 @@ later_json(const LaterTablespaces *later)
 	return array;
 }
 
-static json_t *
-plan_json(const ClusterRestore *restore, bool done)
+json_t *
+recovery_plan_json(const ClusterRestore *restore, bool done)
 {
 	const RecoveryPlan *plan = &restore->plan;
 	json_t *steps = json_array();
@@ -184,7 +184,8 @@ plan_json(const ClusterRestore *restore, bool done)
 	json_object_set_new(value, "last_transaction", event_json(plan->has_last, &plan->last));
 	json_object_set_new(value, "newest_transaction", event_json(plan->has_newest, &plan->newest));
 	json_object_set_new(value, "tablespaces_created", later_json(&restore->later));
-	json_object_set_new(value, "data_dir", json_text(restore->target.path));
+	if (restore->target.path != NULL)
+		json_object_set_new(value, "data_dir", json_text(restore->target.path));
 	json_object_set_new(value, "restore_command", json_text(restore->command));
 	return value;
 }
@@ -267,12 +268,13 @@ run(const Settings *settings, Repository *repository, const char *base, bool jso
 
 	progress_bar_start(settings);
 	good = repository_lock_shared(repository) &&
-		   cluster_restore_plan(restore, settings, repository, base);
+		   cluster_restore_look(restore, settings, repository, base) &&
+		   cluster_restore_check(restore);
 	progress_bar_stop();
 	if (!good)
 		return false;
 	if (!json)
-		print_plan(restore);
+		recovery_plan_show(restore);
 	if (!dry)
 	{
 		progress_bar_start(settings);
@@ -286,7 +288,7 @@ run(const Settings *settings, Repository *repository, const char *base, bool jso
 		output_done("The cluster of base backup %s was restored to \"%s\".", restore->plan.base->id,
 					restore->target.path);
 	if (json)
-		output_json(plan_json(restore, !dry));
+		output_json(recovery_plan_json(restore, !dry));
 	else if (!dry)
 		print_next(restore);
 	return true;

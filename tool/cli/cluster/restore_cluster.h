@@ -10,7 +10,13 @@
 
 #include <stdbool.h>
 
-typedef struct Settings Settings;
+#include <jansson.h>
+
+#include "cluster_restore.h"
+
+/* What a recovery is going to do, for people and for programs. */
+extern void recovery_plan_show(const ClusterRestore *restore);
+extern json_t *recovery_plan_json(const ClusterRestore *restore, bool done);
 
 /* From the base backup that is named, or the one that fits (NULL). */
 extern bool restore_cluster(const Settings *settings, const char *base, bool json);

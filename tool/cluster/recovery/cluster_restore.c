@@ -46,7 +46,7 @@ check_present(Repository *repository, const Manifest *base)
 }
 
 bool
-cluster_restore_plan(ClusterRestore *restore, const Settings *settings, Repository *repository,
+cluster_restore_look(ClusterRestore *restore, const Settings *settings, Repository *repository,
 					 const char *base)
 {
 	memset(restore, 0, sizeof(*restore));
@@ -64,8 +64,13 @@ cluster_restore_plan(ClusterRestore *restore, const Settings *settings, Reposito
 	if (settings->cluster->timeline == NULL)
 		left_timeline_warn(&restore->plan);
 	restore->command = recovery_command(settings, &restore->plan);
-	return restore->command != NULL &&
-		   data_directory_check(&restore->target, restore->plan.base, &restore->content);
+	return restore->command != NULL;
+}
+
+bool
+cluster_restore_check(const ClusterRestore *restore)
+{
+	return data_directory_check(&restore->target, restore->plan.base, &restore->content);
 }
 
 /* What the server finds when it starts: where to begin, and how far to go. */
@@ -139,7 +144,7 @@ cluster_restore_execute(ClusterRestore *restore)
 
 	if (good)
 		find_places(restore);
-	if (!good && restore->target.made)
+	if (!good && restore->target.made && !restore->target.thrown_away)
 		log_warning_hint("No server starts from it.  Remove what is in it, and in the directories "
 						 "of tablespaces, before the next attempt.",
 						 "directory \"%s\" is not complete", restore->target.path);

@@ -28,8 +28,11 @@ typedef struct ClusterRestore
  * Find out from what, and see that it can be done; changes nothing.  False
  * (reported) if not.  To be freed in any case.
  */
-extern bool cluster_restore_plan(ClusterRestore *restore, const Settings *settings,
+extern bool cluster_restore_look(ClusterRestore *restore, const Settings *settings,
 								 Repository *repository, const char *base);
+
+/* The same of where it goes, which restore->target says. */
+extern bool cluster_restore_check(const ClusterRestore *restore);
 
 /* Do it.  False (reported) on failure; then no server starts from what was made. */
 extern bool cluster_restore_execute(ClusterRestore *restore);

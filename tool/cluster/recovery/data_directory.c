@@ -264,10 +264,8 @@ check_link(const FileMapEntry *entry, void *argument)
 			   base->id, entry->path, entry->target);
 }
 
-/* The space where the directory is, or will be; with tablespaces nobody knows how much goes where.
- */
-static bool
-check_space(const char *path, uint64_t bytes)
+bool
+data_directory_has_space(const char *path, uint64_t bytes)
 {
 	char *at = xstrdup(path);
 	struct statvfs status;
@@ -299,11 +297,13 @@ data_directory_check(const DataDirectory *target, const Manifest *base, const Ba
 			EXIT_USAGE, NULL,
 			"Run it as the user that the server will run as, which may not be root.",
 			"a cluster is not restored by root");
+	/* With tablespaces nobody knows how much goes where. */
 	return check_free(target->path, "A cluster is restored to a new directory only.  Stop the "
 									"server if it is its own, and move the directory away.") &&
 		   check_mappings(target, base) && check_tablespaces(target, base) &&
 		   check_later(target, base) && base_content_each(content, check_link, (void *) base) &&
-		   (base->cluster.ntablespaces > 0 || check_space(target->path, content->bytes));
+		   (base->cluster.ntablespaces > 0 ||
+			data_directory_has_space(target->path, content->bytes));
 }
 
 /* ---- making ---- */
@@ -430,9 +430,11 @@ make_link(const FileMapEntry *entry, void *argument)
 		return true;
 	if (leads_outside(entry))
 	{
-		log_warning_hint("It may be used by the server that was backed up.  Make the link, if this "
-						 "one needs it and has that to itself.",
-						 "link \"%s\" to \"%s\" was left out", entry->path, entry->target);
+		if (!filling->target->thrown_away)
+			log_warning_hint(
+				"It may be used by the server that was backed up.  Make the link, if this "
+				"one needs it and has that to itself.",
+				"link \"%s\" to \"%s\" was left out", entry->path, entry->target);
 		return true;
 	}
 	return symlinkat(entry->target, filling->target->directory, entry->path) == 0 ||
@@ -676,8 +678,8 @@ has_tablespace(const DataDirectory *target, uint32_t oid)
 	return there;
 }
 
-bool
-data_directory_finish(DataDirectory *target, const Manifest *base)
+static bool
+make_durable(const DataDirectory *target, const Manifest *base)
 {
 	uint32_t i;
 
@@ -690,11 +692,17 @@ data_directory_finish(DataDirectory *target, const Manifest *base)
 			!sync_directory(data_directory_of_tablespace(target, tablespace)))
 			return false;
 	}
-	if (!sync_directory(target->path))
+	return sync_directory(target->path);
+}
+
+bool
+data_directory_finish(DataDirectory *target, const Manifest *base)
+{
+	if (!target->thrown_away && !make_durable(target, base))
 		return false;
 	if (renameat(target->directory, CONTROL_UNFINISHED, target->directory, CONTROL_FILE) != 0)
 		return report_file(target, CONTROL_FILE, errno, "rename file");
-	return sync_directory(target->path);
+	return target->thrown_away || sync_directory(target->path);
 }
 
 void

@@ -22,6 +22,7 @@ typedef struct DataDirectory
 	const LaterTablespaces *later; /* whose directories the recovery expects */
 	int directory;                 /* open; -1: not yet */
 	bool made;                     /* something was written there */
+	bool thrown_away; /* whoever makes it removes it again: it need not survive a crash */
 } DataDirectory;
 
 /*
@@ -32,6 +33,9 @@ typedef struct DataDirectory
  */
 extern bool data_directory_check(const DataDirectory *target, const Manifest *base,
 								 const BaseContent *content);
+
+/* Is there so much space where a directory is, or will be?  False (reported) if not. */
+extern bool data_directory_has_space(const char *path, uint64_t bytes);
 
 /* Where a tablespace goes: to the directory that it was in, or to the one that is mapped to that.
  */
