@@ -36,6 +36,8 @@ FLOORS += settings
 FLOORS += storage/open
 # servers: connections, and the client programs of PostgreSQL
 FLOORS += postgres
+# a server of our own, on files of ours
+FLOORS += private_server
 # keys and passphrases of this run
 FLOORS += keys
 # which backups a repository has: opening, locks, manifests, retention
@@ -82,6 +84,8 @@ FLOORS += restore/turns
 FLOORS += restore/part
 # one restore from the first look to the swap; all rows, by many connections
 FLOORS += restore
+# a database as it was at a moment: a backup of it, by way of a private server
+FLOORS += moment
 # roles and tablespaces, there and back
 FLOORS += globals
 # sets of configuration files, there and back
@@ -98,6 +102,8 @@ FLOORS += agent
 FLOORS += cli/print
 # restoring a whole cluster, which the command "restore" does, too
 FLOORS += cli/cluster
+# restoring one database, of a backup or at a moment, which the command "restore" does, too
+FLOORS += cli/restore
 # a source for each command
 FLOORS += cli/commands
 # those of them that have two places of a repository to do with

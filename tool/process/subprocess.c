@@ -576,10 +576,9 @@ find_client_program(const char *bindir, const char *name, int server_version, ch
 		return NULL;
 	if (best.path == NULL)
 	{
-		char *hint =
-			xasprintf("Install the package postgresql-client-%ld, or name the directory that "
-					  "holds it with --pg-bindir.",
-					  wanted);
+		char *hint = xasprintf("Install the package postgresql-%s%ld, or name the directory that "
+							   "holds it with --pg-bindir.",
+							   strcmp(name, "postgres") == 0 ? "" : "client-", wanted);
 
 		report_error(EXIT_FAILED, best.problem, hint,
 					 "could not find a \"%s\" of version %ld or newer%s%s", name, wanted,
