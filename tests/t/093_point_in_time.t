@@ -42,9 +42,11 @@ for my $block (blocks_of('docs/point_in_time.md', read_bytes(top() . '/docs/poin
 	# Between base backup and recovery, work is done, and a mistake made.
 	if ($script =~ /--dry-run/)
 	{
-		query('postgres', "CREATE TABLE orders AS SELECT generate_series(1, 1000) AS id");
+		query('postgres', 'CREATE DATABASE app');
+		query($_, "CREATE TABLE orders AS SELECT generate_series(1, 1000) AS id") for 'postgres', 'app';
 		$ENV{MOMENT} = query('postgres', 'SELECT clock_timestamp()');
 		query('postgres', 'DELETE FROM orders');
+		query('app', 'DROP TABLE orders');
 		ok(archived(), 'the work is archived');
 	}
 	IPC::Run::run($command{ $block->{tag} }, '<', \$script, '>', "$scratch/out", '2>&1');
@@ -52,6 +54,7 @@ for my $block (blocks_of('docs/point_in_time.md', read_bytes(top() . '/docs/poin
 	ok(archived(), 'segments are archived') if $script =~ /pg_switch_wal/;
 }
 
+is(query('app', 'SELECT count(*) FROM orders'), '1000', 'the table that was dropped is back in the live database');
 my @there = ('-p', $ENV{NEWPORT}, '-d', 'postgres', '-XAtc');
 ok(wait_until(sub { my $out = ''; IPC::Run::run([ 'psql', @there, 'SELECT pg_is_in_recovery()' ], '>', \$out, '2>', \my $ignored); $out eq "f\n" }),
 	'the recovery ends') or diag(read_bytes("$ENV{NEW}.log"));

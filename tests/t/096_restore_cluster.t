@@ -297,7 +297,7 @@ for my $inside ("$pgdata/new", "$scratch/refused.link/inside/a/b")
 	tool_fails([ "--repo=$repo", 'restore', '--cluster', "--data-dir=$scratch/refused", "--tablespace-mapping=$scratch/space=$inside" ], 1, qr/would be in ".*", which belongs to a server/, 'nor a tablespace');
 }
 tool_fails([ "--repo=$repo", 'restore', '--cluster', "--data-dir=$scratch/refused" ], 1, qr{directory "\Q$scratch/space\E" is not empty.*--tablespace-mapping}s, 'a tablespace that is there');
-tool_fails([ "--repo=$repo", 'restore', 'w', '--target=immediate' ], 2, qr/--target needs --cluster/, 'a target without --cluster');
+tool_fails([ "--repo=$repo", 'restore', 'w', '--target=immediate', "--data-dir=$scratch/x" ], 2, qr/--data-dir needs --cluster/, 'a data directory without --cluster');
 
 # Without its history, the server would not start on a timeline, nor does anybody know which is the newest.
 my ($history) = grep { m{/00000002\.history} } map { "$repo/$_" } all_files($repo);

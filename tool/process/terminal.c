@@ -33,6 +33,14 @@ read_answer(int tty, char *answer, size_t size)
 	return read(tty, answer, size);
 }
 
+static bool has_asked;
+
+bool
+terminal_has_asked(void)
+{
+	return has_asked;
+}
+
 char *
 terminal_ask_secret(const char *prompt)
 {
@@ -47,6 +55,7 @@ terminal_ask_secret(const char *prompt)
 	if (tty < 0)
 		return NULL;
 
+	has_asked = true;
 	/* No progress bar may be drawn over the question. */
 	log_lock();
 	tcgetattr(tty, &saved);

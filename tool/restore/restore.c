@@ -114,6 +114,25 @@ refuse_running(const char *name)
 }
 
 static bool
+refuse_not_empty(const char *database)
+{
+	char *shown = printable_name(database);
+
+	report_error(EXIT_FAILED, NULL,
+				 "Give another name with --to, or replace it with --drop (the old one is kept).",
+				 "database \"%s\" exists and is not empty", shown);
+	free(shown);
+	return false;
+}
+
+static bool
+refuse_absent(const char *database)
+{
+	return report_error(EXIT_FAILED, NULL, "Give the name of a database with --to.",
+						"database \"%s\" does not exist", database);
+}
+
+static bool
 look_for_left(const RestorePlan *plan, const char *name, LeftBy *left)
 {
 	LeftWhere where = {plan->maintenance, plan->target, plan->repository, &plan->backup};
@@ -278,7 +297,6 @@ static bool
 plan_existing(RestorePlan *plan)
 {
 	LeftBy left;
-	char *shown;
 	bool empty;
 	bool good;
 
@@ -304,14 +322,7 @@ plan_existing(RestorePlan *plan)
 	good = target_database_is_empty(plan->target, plan->database, &empty);
 	if (good && !empty && left == LEFT_TAKEN)
 		return plan_left(plan, left);
-	shown = printable_name(plan->database);
-	if (good && !empty)
-		good = report_error(
-			EXIT_FAILED, NULL,
-			"Give another name with --to, or replace it with --drop (the old one is kept).",
-			"database \"%s\" exists and is not empty", shown);
-	free(shown);
-	return good && plan_empty(plan);
+	return good && (empty || refuse_not_empty(plan->database)) && plan_empty(plan);
 }
 
 /* Connect again, as the role; all further connections are made like this one. */
@@ -352,8 +363,7 @@ plan_target(RestorePlan *plan)
 	if (exists)
 		return plan_existing(plan);
 	if (settings->part->append)
-		return report_error(EXIT_FAILED, NULL, "Give the name of a database with --to.",
-							"database \"%s\" does not exist", plan->database);
+		return refuse_absent(plan->database);
 	plan->working = xstrdup(plan->database);
 	return true;
 }
@@ -549,6 +559,45 @@ free_plan(const RestorePlan *plan)
 	free(plan->pg_restore);
 	free(plan->head_settings);
 	taken_database_free(plan->progress->taken);
+}
+
+/* A whole database, for one that exists and stays: is it empty, or left by an earlier restore? */
+static bool
+look_ahead_at(const RestorePlan *plan)
+{
+	bool empty = true;
+	LeftBy left;
+
+	return look_for_left(plan, plan->database, &left) &&
+		   (left != LEFT_BY_OTHERS ||
+			(target_database_accepts(plan->maintenance, plan->database) &&
+			 target_database_is_empty(plan->target, plan->database, &empty) &&
+			 (empty || refuse_not_empty(plan->database))));
+}
+
+bool
+restore_look_ahead(const RestoreRequest *request, bool *replaces)
+{
+	RestorePlan plan = {.request = request,
+						.settings = request->settings,
+						.repository = request->repository,
+						.backup.owner = owner_of(NULL, request->database),
+						.database = (char *) request->database,
+						.partial = partial_is_wanted(request->settings)};
+	bool exists = false;
+	bool good;
+
+	plan.maintenance = connection_open_maintenance(plan.settings, &plan.target);
+	good = plan.maintenance != NULL &&
+		   target_database_exists(plan.maintenance, plan.database, &exists);
+	*replaces = exists && !plan.partial && plan.settings->restore->drop;
+	if (good && !exists && plan.settings->part->append)
+		good = refuse_absent(plan.database);
+	else if (good && exists && !plan.partial && !*replaces)
+		good = look_ahead_at(&plan);
+	connection_close(plan.maintenance);
+	target_free(plan.target);
+	return good;
 }
 
 bool

@@ -21,6 +21,13 @@
  */
 extern bool restore_run(const RestoreRequest *request, Manifest *manifest, RestoreResult *result);
 
+/*
+ * Before a backup is made that is to be restored by this request: is there a server, and would it
+ * be refused anyway because of what is there now?  Nothing is changed; *replaces: a database that
+ * exists would give way.  False (reported) if it would be refused.
+ */
+extern bool restore_look_ahead(const RestoreRequest *request, bool *replaces);
+
 extern void restore_result_free(RestoreResult *result);
 
 #endif /* NEX_RESTORE_H */

@@ -53,26 +53,25 @@
 		 AT(cluster, target_time),                                                                 \
 		 .check = check_time,                                                                      \
 		 .metavar = "TIME",                                                                        \
-		 .help =                                                                                   \
-			 "with --cluster: stop behind the last transaction that was committed until TIME: "    \
-			 "\"2026-11-23 12:00:00+01\"; without an offset it is UTC"},                           \
+		 .help = "stop behind the last transaction that was committed until TIME: "                \
+				 "\"2026-11-23 12:00:00+01\"; without an offset it is UTC"},                       \
 		{.name = "target-lsn",                                                                     \
 		 .type = OPTION_TEXT,                                                                      \
 		 AT(cluster, target_lsn),                                                                  \
 		 .check = check_lsn,                                                                       \
 		 .metavar = "LSN",                                                                         \
-		 .help = "with --cluster: stop at this position of the WAL: 1F/A0000028"},                 \
+		 .help = "stop at this position of the WAL: 1F/A0000028"},                                 \
 		{.name = "target-xid",                                                                     \
 		 .type = OPTION_TEXT,                                                                      \
 		 AT(cluster, target_xid),                                                                  \
 		 .check = check_xid,                                                                       \
 		 .metavar = "XID",                                                                         \
-		 .help = "with --cluster: stop behind the end of this transaction"},                       \
+		 .help = "stop behind the end of this transaction"},                                       \
 		{.name = "target-name",                                                                    \
 		 .type = OPTION_TEXT,                                                                      \
 		 AT(cluster, target_name),                                                                 \
 		 .metavar = "NAME",                                                                        \
-		 .help = "with --cluster: stop at the restore point of this name "                         \
+		 .help = "stop at the restore point of this name "                                         \
 				 "(pg_create_restore_point())"},                                                   \
 		{.name = "target",                                                                         \
 		 .type = OPTION_CHOICE,                                                                    \
@@ -80,7 +79,7 @@
 		 .choices = "end immediate",                                                               \
 		 .fallback = "end",                                                                        \
 		 .metavar = "WHERE",                                                                       \
-		 .help = "with --cluster, and none of the four options above: the end of the archived "    \
+		 .help = "with none of the four options above: the end of the archived "                   \
 				 "WAL, or "                                                                        \
 				 "immediate: as soon as the base backup is consistent"},                           \
 		{.name = "exclusive",                                                                      \
@@ -95,7 +94,7 @@
 		 .check = check_xid,                                                                       \
 		 .fallback_note = "the newest that can be reached",                                        \
 		 .metavar = "N",                                                                           \
-		 .help = "with --cluster: recover along this timeline"},                                   \
+		 .help = "recover along this timeline"},                                                   \
 		{.name = "action",                                                                         \
 		 .type = OPTION_CHOICE,                                                                    \
 		 AT(cluster, action),                                                                      \
@@ -104,6 +103,23 @@
 		 .metavar = "ACTION",                                                                      \
 		 .help =                                                                                   \
 			 "with --cluster: what the server does at the target: pause, so that you can look, "   \
-			 "promote, or shutdown"},
+			 "promote, or shutdown"},                                                              \
+		{.name = "base",                                                                           \
+		 .type = OPTION_TEXT,                                                                      \
+		 AT(cluster, base),                                                                        \
+		 .fallback_note = "the one that fits",                                                     \
+		 .metavar = "[SYSTEM/]ID",                                                                 \
+		 .help =                                                                                   \
+			 "of a database at a moment: recover from this base backup, or one of this system; "   \
+			 "without a target to the end of the archived WAL"},                                   \
+		{.name = "work-dir",                                                                       \
+		 .type = OPTION_TEXT,                                                                      \
+		 AT(cluster, work_dir),                                                                    \
+		 .check = check_path,                                                                      \
+		 .fallback_note = "TMPDIR, or /var/tmp",                                                   \
+		 .metavar = "DIR",                                                                         \
+		 .help =                                                                                   \
+			 "of a database at a moment: make the private server here, which takes as much space " \
+			 "as the whole cluster, and is removed again"},
 
 #endif /* NEX_CLUSTER_OPTIONS_H */

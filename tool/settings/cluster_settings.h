@@ -48,6 +48,10 @@ typedef struct ClusterSettings
 	bool exclusive;
 	char *timeline; /* NULL: the newest that begins on that of the base backup */
 	RecoveryAction action;
+
+	/* A database as it was at a moment. */
+	char *base;     /* base backup; NULL: the one that fits */
+	char *work_dir; /* where its private server is; NULL: TMPDIR, or /var/tmp */
 } ClusterSettings;
 
 #endif /* NEX_CLUSTER_SETTINGS_H */

@@ -70,7 +70,7 @@ const Command command_doctor = {
 	.arguments = "",
 	.min_arguments = 0,
 	.max_arguments = 0,
-	.options = "fix no-server dbname host port username no-password password",
+	.options = "fix no-server work-dir dbname host port username no-password password",
 	.per_call = "fix no-server",
 	.run = run_doctor,
 };

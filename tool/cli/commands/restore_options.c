@@ -57,6 +57,16 @@ refuse_without(const Given *options, bool there, const char *needed)
 }
 
 bool
+restore_moment_is_wanted(const Settings *settings)
+{
+	const ClusterSettings *cluster = settings->cluster;
+
+	return cluster->target_time != NULL || cluster->target_lsn != NULL ||
+		   cluster->target_xid != NULL || cluster->target_name != NULL ||
+		   cluster->target == RECOVER_IMMEDIATE || cluster->base != NULL;
+}
+
+bool
 restore_options_check(const Settings *settings)
 {
 	const Given drop[] = {{"--drop", settings->restore->drop},
@@ -98,17 +108,19 @@ restore_options_check(const Settings *settings)
 		{"--disable-triggers", settings->part->disable_triggers},
 		{NULL, false}};
 
+	const bool moment = restore_moment_is_wanted(settings);
 	const Given of_cluster[] = {{"--data-dir", settings->cluster->data_dir != NULL},
-								{"--target-time", settings->cluster->target_time != NULL},
-								{"--target-lsn", settings->cluster->target_lsn != NULL},
-								{"--target-xid", settings->cluster->target_xid != NULL},
-								{"--target-name", settings->cluster->target_name != NULL},
-								{"--target", settings->cluster->target != RECOVER_TO_END},
-								{"--exclusive", settings->cluster->exclusive},
-								{"--timeline", settings->cluster->timeline != NULL},
 								{"--action", settings->cluster->action != ACTION_PAUSE},
-								{"--dry-run", settings->command->dry_run},
 								{NULL, false}};
+	const Given of_moment[] = {{"--exclusive", settings->cluster->exclusive},
+							   {"--timeline", settings->cluster->timeline != NULL},
+							   {"--dry-run", settings->command->dry_run},
+							   {NULL, false}};
+	const Given moments[] = {{"a target of a recovery", moment}, {NULL, false}};
+	const Given others[] = {{"--all", settings->backup->all},
+							{"--at", settings->restore->at != NULL},
+							{"--as-of", settings->command->as_of != NULL},
+							{NULL, false}};
 
 	return refuse_together(all, parts, "--all restores every database whole.") &&
 		   refuse_together(drop, parts,
@@ -124,5 +136,8 @@ restore_options_check(const Settings *settings)
 		   refuse_without(of_drop, settings->restore->drop, "--drop") &&
 		   refuse_without(of_all, settings->backup->all, "--all") &&
 		   refuse_without(of_append, settings->part->append, "--append") &&
-		   refuse_without(of_cluster, false, "--cluster");
+		   refuse_without(of_cluster, false, "--cluster") &&
+		   refuse_without(of_moment, moment, "--cluster, or a target") &&
+		   refuse_together(moments, others,
+						   "A target is a moment of a base backup and its WAL, for one database.");
 }

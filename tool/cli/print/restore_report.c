@@ -87,15 +87,17 @@ errors_json(const ObjectErrors *errors)
 }
 
 static void
-print_json(const RestoreResult *restored, double seconds)
+print_json(const RestoreResult *restored, double seconds, const RestoreOrigin *origin)
 {
-	json_t *value =
-		json_pack("{s:o, s:s, s:o, s:o, s:I, s:I, s:o}", "database",
-				  catalogue_database(&restored->backup.owner), "backup", restored->backup.id,
-				  "target", json_text(restored->restored_as), "kept_as",
-				  json_text(restored->kept_as), "tables", (json_int_t) restored->manifest->ntables,
-				  "rows", (json_int_t) restored->rows, "seconds", json_seconds(seconds));
+	const BackupName *backup = origin != NULL ? &origin->backup : &restored->backup;
+	json_t *value = json_pack(
+		"{s:o, s:s, s:o, s:o, s:I, s:I, s:o}", "database", catalogue_database(&backup->owner),
+		"backup", backup->id, "target", json_text(restored->restored_as), "kept_as",
+		json_text(restored->kept_as), "tables", (json_int_t) restored->manifest->ntables, "rows",
+		(json_int_t) restored->rows, "seconds", json_seconds(seconds));
 
+	if (origin != NULL)
+		json_object_set(value, "moment", origin->json);
 	json_object_set_new(value, "incomplete", json_boolean(restored->incomplete));
 	if (restored->incomplete)
 	{
@@ -183,11 +185,18 @@ print_appended(const RestoreResult *restored)
 	}
 }
 
+/* What was restored, in words; caller frees. */
+static char *
+source_text(const RestoreResult *restored, const RestoreOrigin *origin)
+{
+	return origin != NULL ? printable_name(origin->text) : backup_label(&restored->backup);
+}
+
 static void
-print_text(const RestoreResult *restored, double seconds)
+print_text(const RestoreResult *restored, double seconds, const RestoreOrigin *origin)
 {
 	char *name = printable_name(restored->restored_as);
-	char *source = backup_label(&restored->backup);
+	char *source = source_text(restored, origin);
 	char *kept = restored->kept_as != NULL ? printable_name(restored->kept_as) : NULL;
 
 	show_text("%s %s%s into database \"%s\": %s, %s in %s\n",
@@ -218,10 +227,10 @@ print_text(const RestoreResult *restored, double seconds)
 
 /* A swap, above all, must not look as if it had not been. */
 static void
-say_done(const RestoreResult *restored)
+say_done(const RestoreResult *restored, const RestoreOrigin *origin)
 {
 	char *name = printable_name(restored->restored_as);
-	char *source = backup_label(&restored->backup);
+	char *source = source_text(restored, origin);
 	char *kept = restored->kept_as != NULL ? printable_name(restored->kept_as) : NULL;
 
 	output_done("%s %s%s into database \"%s\"%s%s%s.",
@@ -235,11 +244,12 @@ say_done(const RestoreResult *restored)
 }
 
 void
-restore_report(bool json, const RestoreResult *restored, double seconds)
+restore_report(bool json, const RestoreResult *restored, double seconds,
+			   const RestoreOrigin *origin)
 {
-	say_done(restored);
+	say_done(restored, origin);
 	if (json)
-		print_json(restored, seconds);
+		print_json(restored, seconds, origin);
 	else
-		print_text(restored, seconds);
+		print_text(restored, seconds, origin);
 }

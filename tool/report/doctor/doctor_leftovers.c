@@ -20,11 +20,13 @@
 #include <unistd.h>
 
 #include "backups.h"
+#include "cluster_settings.h"
 #include "doctor_checks.h"
 #include "doctor_leftovers.h"
 #include "file_target.h"
 #include "keyring.h"
 #include "memory.h"
+#include "private_directory.h"
 #include "settings.h"
 #include "temporary_directory.h"
 #include "trusted_path.h"
@@ -62,6 +64,15 @@ visit_directory(const char *path, void *argument)
 	if (search->doctor->fix)
 		temporary_directory_remove(xstrdup(path));
 	say_left(search, path, access(path, F_OK) != 0);
+}
+
+/* A server that was to read a base backup: all of a cluster. */
+static void
+visit_server(const char *path, void *argument)
+{
+	Search *search = argument;
+
+	say_left(search, path, search->doctor->fix && private_directory_reap(path));
 }
 
 /* ---- the state directory ---- */
@@ -127,6 +138,8 @@ doctor_check_temporary_files(Doctor *doctor)
 	const char *state = keyring()->state_directory;
 
 	temporary_directories_left(visit_directory, &search);
+	private_directories_left(private_directory_base(doctor->settings->cluster->work_dir),
+							 visit_server, &search);
 	if (state != NULL)
 		look_into(&search, trusted_directory_open(state, false), state, STATE_DEPTH);
 	if (search.count == 0)
