@@ -483,6 +483,11 @@ test_repositories(void **state)
 	refuse("repositories: {a: {jobs: 2, repo: /r}}\n", "It is in repository \"a\".");
 	refuse("repositories: {a: {repositories: {b: {repo: /r}}}}\n", "unknown key \"repositories\"");
 	refuse("repositories: {a: {repo: /r, repo: /s}}\n", "duplicate key \"repo\"");
+	refuse("repositories: {a: {repo: /r}}\nrepositories: {b: {repo: /s}}\n",
+		   "duplicate key \"repositories\"");
+	refuse("file-sets: {a: {files: [/x]}}\nfile-sets: {b: {files: [/y]}}\n",
+		   "duplicate key \"file-sets\"");
+	refuse("file-sets: {a: {files: [/x]}, a: {files: [/y]}}\n", "one of this name already");
 	refuse("repositories: {a: {repo: /r}, a: {repo: /s}}\n", "There is one of this name already.");
 	refuse("repositories: {a: {repo-region: x}}\n", "It has no \"repo\"");
 	refuse("repositories: {a: {repo: s3:/b}}\n", "invalid value of key \"repo\"");

@@ -39,6 +39,8 @@ typedef struct SettingsFile
 	AllSettings *settings;
 	const char *repository;         /* the named one whose settings are read; NULL: those of all */
 	size_t lines[OPTION_MAX_COUNT]; /* where each option was given; 0: not yet */
+	size_t sets;                    /* … and where these two mappings were */
+	size_t repositories;
 	bool ok;
 } SettingsFile;
 
@@ -154,12 +156,30 @@ report_not_of_repository(SettingsFile *file, const Key *key)
 	free(detail);
 }
 
+/* A key counts once: which of two was meant, nobody knows. */
+static bool
+claim_line(SettingsFile *file, const Key *key, size_t *line)
+{
+	char *detail;
+
+	if (*line == 0)
+	{
+		*line = key->line;
+		return true;
+	}
+	detail = xasprintf("It is given on line %zu already.", *line);
+	file->ok =
+		report_error(EXIT_USAGE, detail, NULL, "duplicate key \"%s\" in file \"%s\", line %zu",
+					 key->name, file->path, key->line);
+	free(detail);
+	return false;
+}
+
 /* Find the option of a key and note where it was; NULL (reported) if unknown or given twice. */
 static const Option *
 claim_option(SettingsFile *file, const Key *key)
 {
 	const Option *option = option_find(key->name);
-	char *detail;
 	size_t *line;
 
 	if (option == NULL || !option_is_setting(option))
@@ -174,16 +194,8 @@ claim_option(SettingsFile *file, const Key *key)
 		return NULL;
 	}
 	line = &file->lines[option - option_table];
-	if (*line != 0)
-	{
-		detail = xasprintf("It is given on line %zu already.", *line);
-		file->ok =
-			report_error(EXIT_USAGE, detail, NULL, "duplicate key \"%s\" in file \"%s\", line %zu",
-						 key->name, file->path, key->line);
-		free(detail);
+	if (!claim_line(file, key, line))
 		return NULL;
-	}
-	*line = key->line;
 	return option;
 }
 
@@ -424,6 +436,19 @@ read_set(SettingsFile *file, const Key *key, FileSet *set)
 	return false;
 }
 
+static bool
+has_set(const FileSets *sets, const char *name)
+{
+	int i;
+
+	for (i = 0; i < sets->count; i++)
+	{
+		if (strcmp(sets->items[i].name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* Read "file-sets: {name: [path, …], …}", whose mapping was just begun. */
 static bool
 read_file_sets(SettingsFile *file)
@@ -441,6 +466,8 @@ read_file_sets(SettingsFile *file)
 			return false;
 		if (key.name == NULL)
 			return true;
+		if (has_set(sets, key.name + strlen("file-sets: ")))
+			report_value(file, &key, "There is one of this name already.");
 		sets->items = xrealloc(sets->items, sizeof(FileSet) * ((size_t) sets->count + 1));
 		set = &sets->items[sets->count++];
 		memset(set, 0, sizeof(*set));
@@ -557,10 +584,11 @@ read_value(SettingsFile *file, const Key *key)
 	if (type == YAML_SCALAR_EVENT)
 		return true;
 	if (type == YAML_MAPPING_START_EVENT && strcmp(key->name, "file-sets") == 0)
-		return read_file_sets(file);
+		return claim_line(file, key, &file->sets) ? read_file_sets(file) : skip_value(file);
 	if (type == YAML_MAPPING_START_EVENT && strcmp(key->name, "repositories") == 0 &&
 		file->repository == NULL)
-		return read_repositories(file);
+		return claim_line(file, key, &file->repositories) ? read_repositories(file)
+														  : skip_value(file);
 	if (type == YAML_MAPPING_START_EVENT && is_prefix(key->name))
 		return read_mapping(file, key->name);
 
