@@ -15,6 +15,11 @@
  * megabytes to it.  database_settings.c writes all that is in it, by itself and
  * with a limit for each role, so the entry is never kept.
  *
+ * Another limit is the parser's, which keeps no more than 10,000 words in mind.
+ * The server writes more parentheses than it was given ("NOT NOT a" is "(NOT
+ * (NOT a))"), so it may not take its own text back.  Whether it does depends on
+ * what stands between them; such a definition is kept, with a warning.
+ *
  *-------------------------------------------------------------------------
  */
 #include "long_entries.h"
@@ -25,6 +30,8 @@
 #include "archive_reader.h"
 #include "memory.h"
 #include "quote.h"
+
+#define DEEPEST_NESTING 2500 /* of the parentheses that the parser takes in any case */
 
 #define HINT "HINT:  Shorten it, and make another backup.\n"
 
@@ -124,6 +131,48 @@ note(Cutting *cutting, const ArchiveItem *item)
 	free(label);
 }
 
+/* How many parentheses are open at once, apart from those in texts and names. */
+static size_t
+nesting_of(ArchiveText sql)
+{
+	size_t open = 0;
+	size_t deepest = 0;
+	char quote = '\0';
+	size_t i;
+
+	for (i = 0; i < sql.length; i++)
+	{
+		char c = sql.text[i];
+
+		if (quote != '\0')
+			quote = c == quote ? '\0' : quote;
+		else if (c == '\'' || c == '"')
+			quote = c;
+		else if (c == '(' && ++open > deepest)
+			deepest = open;
+		else if (c == ')' && open > 0)
+			open--;
+	}
+	return deepest;
+}
+
+static void
+note_nesting(Cutting *cutting, const ArchiveItem *item)
+{
+	size_t nesting = nesting_of(item->definition);
+	char *label;
+
+	if (nesting <= DEEPEST_NESTING)
+		return;
+	label = label_of(item);
+	buffer_printf(cutting->warnings,
+				  "WARNING:  %s has %zu parentheses in one another, which a server may not read "
+				  "back\nHINT:  Make it simpler, and make another backup. A restore leaves it out "
+				  "with --on-object-error=skip.\n",
+				  label, nesting);
+	free(label);
+}
+
 /* Does another member of the backup have all that is in it? */
 static bool
 is_elsewhere(const ArchiveItem *item)
@@ -144,7 +193,11 @@ judge(Cutting *cutting, const ArchiveReader *reader, const ArchiveItem *item)
 	if (is_about_cut(cutting, *reader, item))
 		return true;
 	if (item->definition.length <= longest)
+	{
+		if (!is_comment(item))
+			note_nesting(cutting, item);
 		return false;
+	}
 	note(cutting, item);
 	cutting->ids = xrealloc(cutting->ids, (cutting->count + 1) * sizeof(int));
 	cutting->ids[cutting->count++] = item->id;

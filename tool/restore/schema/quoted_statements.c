@@ -22,6 +22,7 @@
 #include "sql_text.h"
 #include "withheld.h"
 
+#define LONGEST_QUOTE 4000 /* bytes of a statement in a message */
 #define QUERY_MARK "could not execute query: ERROR:  "
 #define COMMAND_MARK "\nCommand was: "
 #define NOT_SHOWN "The statement is not shown, as it may hold a password."
@@ -101,6 +102,20 @@ object_of(const RestorePlan *plan, const char *statement)
 	return label;
 }
 
+/* So much of the words as people read, and how much more there was. */
+static char *
+beginning_of(const char *words)
+{
+	size_t length = strlen(words);
+	size_t kept = LONGEST_QUOTE;
+
+	if (length <= LONGEST_QUOTE)
+		return xstrdup(words);
+	while (kept > 0 && ((unsigned char) words[kept] & 0xC0) == 0x80)
+		kept--;
+	return xasprintf("%.*s... (and %zu bytes more)", (int) kept, words, length - kept);
+}
+
 char *
 pg_restore_detail(const RestorePlan *plan, const SubprocessResult *result, const char *error)
 {
@@ -123,7 +138,7 @@ pg_restore_detail(const RestorePlan *plan, const SubprocessResult *result, const
 	if (command != NULL && statement_may_be_secret(command))
 		shown = xasprintf("%.*s\n" NOT_SHOWN, (int) strcspn(words, "\n"), words);
 	else
-		shown = xstrdup(words);
+		shown = beginning_of(words);
 	marked = withhold(shown, note);
 	detail = xasprintf("%s%s%s", label != NULL ? label : "", label != NULL ? ": " : "", marked);
 	free(marked);
