@@ -582,7 +582,7 @@ begin(Agent *agent, const Settings *settings)
 		return false;
 	/* Programs do not see what is in a service, and would not pin their sessions. */
 	if (target_get(agent->catalogue.target, "options") != NULL)
-		session_pin_child(agent->catalogue.target, NULL);
+		session_pin_child(agent->catalogue.target, NULL, "");
 	agent->conninfo = target_conninfo_for_child(agent->catalogue.target, agent->directory);
 	if (agent->conninfo == NULL)
 		return false;

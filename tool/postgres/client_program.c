@@ -22,6 +22,21 @@
 	"one before. Raise the limit (ulimit -s), or find them: SELECT pronamespace::regnamespace, "   \
 	"count(*) FROM pg_proc GROUP BY 1 ORDER BY 2 DESC."
 
+/* It happens while the server prints a definition, whose number stands in the query. */
+#define PRINTING_HINT                                                                              \
+	"The server needs more stack to print this definition than to take it. Find whose it is by "   \
+	"the number in the query (SELECT oid::regclass, relowner::regrole FROM pg_class WHERE oid = "  \
+	"...), and have it dropped or made simpler. Or back up as a superuser, or let one run ALTER "  \
+	"ROLE ... SET max_stack_depth = '7680kB' for the role that makes backups."
+
+/* What the messages of a program that failed call for. */
+static const char *
+hint_of(const char *errors)
+{
+	return strstr(errors, "stack depth limit exceeded") != NULL ? PRINTING_HINT
+																: connection_limit_hint(errors);
+}
+
 bool
 client_program_check(const char *program, SubprocessResult *result)
 {
@@ -34,9 +49,8 @@ client_program_check(const char *program, SubprocessResult *result)
 		return report_error(EXIT_FAILED, result->errors.data,
 							result->signal == SIGSEGV ? DEEP_HINT : NULL,
 							"%s was terminated by signal %d", program, result->signal);
-	return report_error(EXIT_FAILED, result->errors.data,
-						connection_limit_hint(result->errors.data), "%s failed with exit code %d",
-						program, result->exit_code);
+	return report_error(EXIT_FAILED, result->errors.data, hint_of(result->errors.data),
+						"%s failed with exit code %d", program, result->exit_code);
 }
 
 /* The last comment of a script by pg_dumpall or pg_restore; only an \unrestrict comes after it. */

@@ -40,55 +40,6 @@
 #define DEFAULT_CONNECT_TIMEOUT 30 /* seconds, unless connect_timeout says otherwise */
 #define NO_ANSWER "the server did not answer within "
 
-/*
- * What pg_dump's setup_connection() sets, and the settings besides it that
- * change text output (TimeZone, bytea_output, xmlbinary).  Parameters that
- * not every version has go through pg_settings, so that they are no error.
- */
-static const char pin_session[] =
-	"SET statement_timeout = 0;"
-	"SET idle_in_transaction_session_timeout = 0;"
-	"SELECT pg_catalog.set_config('search_path', '', false);"
-	"SET DateStyle = ISO;"
-	"SET IntervalStyle = postgres;"
-	"SET TimeZone = 'UTC';"
-	"SET extra_float_digits = 3;"
-	"SET bytea_output = hex;"
-	"SET xmlbinary = base64;"
-	"SET quote_all_identifiers = off;"
-	"SET synchronize_seqscans = off;"
-	"SET jit = off;"
-	/* Parallel workers begin with the timeouts of the database. */
-	"SET max_parallel_workers_per_gather = 0;"
-	"SET constraint_exclusion = off;"
-	"SET row_security = off;"
-	"SET standard_conforming_strings = on;"
-	"SET backslash_quote = safe_encoding;"
-	"SET array_nulls = on;"
-	"SET transform_null_equals = off;"
-	"SET default_transaction_isolation = 'read committed';"
-	"SET default_transaction_read_only = off;"
-	"SET default_transaction_deferrable = off;"
-	"SET client_min_messages = warning;"
-	"SELECT pg_catalog.set_config('client_encoding',"
-	" pg_catalog.pg_encoding_to_char(encoding), false)"
-	" FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database();"
-	"SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings"
-	" WHERE name IN ('transaction_timeout', 'idle_session_timeout');"
-	/* Without triggers, foreign keys of a live table would not be checked. */
-	"SELECT pg_catalog.set_config(name, 'origin', false) FROM pg_catalog.pg_settings"
-	" WHERE name = 'session_replication_role' AND setting <> 'origin' AND (SELECT rolsuper"
-	"  FROM pg_catalog.pg_roles WHERE rolname = current_user);"
-	/*
-	 * Of the database's owner: a hash table may be made as large as these let it be, and without
-	 * a way to join the server loops.
-	 */
-	"SELECT pg_catalog.set_config(name, boot_val, false) FROM pg_catalog.pg_settings"
-	" WHERE (name IN ('work_mem', 'hash_mem_multiplier') OR name LIKE 'enable%')"
-	" AND source = 'database';"
-	"SELECT pg_catalog.set_config(name, 'view, foreign-table', false) FROM pg_catalog.pg_settings"
-	" WHERE name = 'restrict_nonsystem_relation_kind';";
-
 /* ---- at a stop ---- */
 
 /* Of a connection and of the thread that sends it; the last one frees it. */
@@ -438,6 +389,41 @@ connection_bound_lock_waits(Connection *connection, ConnectionTarget *target, in
 
 /* ---- open and close ---- */
 
+/* Let go of what the database has set; and note how a child program is to do so. */
+static bool
+reset_settings(Connection *connection)
+{
+	PGresult *result = connection_run_exec(connection, (SqlConstant){session_reset_sql});
+	bool good = PQresultStatus(result) == PGRES_TUPLES_OK;
+
+	if (good)
+		connection->child_options = session_reset_options(result);
+	PQclear(result);
+	return good;
+}
+
+/* Let the server print all that it could read.  The log of one that refuses says so once only. */
+static void
+raise_stack_depth(Connection *connection)
+{
+	static atomic_int refused;
+	const char *sql;
+
+	while ((sql = session_stack_sql(atomic_load(&refused))) != NULL)
+	{
+		PGresult *result = connection_run_exec(connection, (SqlConstant){sql});
+		bool good = PQresultStatus(result) == PGRES_TUPLES_OK;
+
+		if (good && PQntuples(result) == 1)
+			connection->child_options =
+				session_stack_options(connection->child_options, PQgetvalue(result, 0, 0));
+		PQclear(result);
+		if (good || PQstatus(connection->pg) != CONNECTION_OK)
+			return;
+		atomic_fetch_add(&refused, 1);
+	}
+}
+
 /* Pin the session, and note the role that it has then. */
 static bool
 pin(Connection *connection, const ConnectionTarget *target)
@@ -448,7 +434,9 @@ pin(Connection *connection, const ConnectionTarget *target)
 	/* Catalogs may be locked, by VACUUM FULL for instance, now and at any time later. */
 	if (!set_lock_timeout(connection, target->lock_patience * 1000))
 		return false;
-	result = connection_run_exec(connection, (SqlConstant){pin_session});
+	if (!reset_settings(connection))
+		return false;
+	result = connection_run_exec(connection, (SqlConstant){session_pin_sql});
 	good = PQresultStatus(result) == PGRES_TUPLES_OK;
 	PQclear(result);
 	if (!good)
@@ -457,6 +445,8 @@ pin(Connection *connection, const ConnectionTarget *target)
 	if (PQresultStatus(result) == PGRES_TUPLES_OK)
 		connection->role = xstrdup(PQgetvalue(result, 0, 0));
 	PQclear(result);
+	if (connection->role != NULL)
+		raise_stack_depth(connection);
 	return connection->role != NULL && bound_lock_waits(connection, target);
 }
 
@@ -586,6 +576,7 @@ connection_close(Connection *connection)
 	kept_plans_free(connection->plans);
 	free(connection->last_word);
 	free(connection->role);
+	free(connection->child_options);
 	free(connection);
 }
 

@@ -22,9 +22,10 @@ typedef struct Connection
 {
 	PGconn *pg;
 	struct CancelRequest *cancel;
-	char *role;       /* that the session acts as, by SET ROLE or a setting; "none" */
-	int patience;     /* seconds that each answer may take; 0: any number of them */
-	int turn_timeout; /* seconds that code of others may take (owner_turn.h); 0: any number */
+	char *role;          /* that the session acts as, by SET ROLE or a setting; "none" */
+	char *child_options; /* what a child program needs to have the settings of this session */
+	int patience;        /* seconds that each answer may take; 0: any number of them */
+	int turn_timeout;    /* seconds that code of others may take (owner_turn.h); 0: any number */
 	struct Connection *warden; /* that ends this session if such code does not; or NULL */
 	int cancellation;          /* handle in interrupt.c */
 	int waits_as;              /* process on the server that lock_waits.h knows; 0: none */
@@ -39,9 +40,9 @@ typedef struct Connection
  * Connect and pin the session: application_name, search_path = '', DateStyle
  * ISO, IntervalStyle postgres, TimeZone UTC, extra_float_digits 3,
  * bytea_output hex, synchronize_seqscans off, row_security off, all four
- * timeouts 0, transactions read committed and not read-only, no role that only
- * the database has set, client_encoding = the database's own, and
- * restrict_nonsystem_relation_kind where the server has it.  Asks for a
+ * timeouts 0, nothing else that only the database has set (session_pins.c), transactions read
+ * committed and not read-only, no role that only the database has set, client_encoding = the
+ * database's own, and restrict_nonsystem_relation_kind where the server has it.  Asks for a
  * password once if the server wants one and the target may ask (which is why
  * the target is not const).  NULL (error reported, with a hint) when it
  * cannot.

@@ -43,7 +43,7 @@ session_conninfo_for_pg_dumpall(const ConnectionTarget *target, const Connection
 	const char *encoding = PQparameterStatus(connection->pg, "client_encoding");
 	char *conninfo;
 
-	session_pin_writer(pinned, connection->role);
+	session_pin_writer(pinned, connection->role, connection->child_options);
 	/* Unlike pg_dump it has no option for this, and would take that of the role. */
 	if (encoding != NULL)
 	{

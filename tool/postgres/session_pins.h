@@ -40,17 +40,33 @@ extern bool session_pins_more(ConnectionTarget *target, int version, const char 
  */
 extern bool session_options_refused(const char *message);
 
+/*
+ * SQL that lets go of what the database alone has set; then that which sets what we rely on.  What
+ * the first gave is also wanted of the sessions of child programs: as options, to be freed.
+ */
+extern const char session_reset_sql[];
+extern char *session_reset_options(const PGresult *result);
+extern const char session_pin_sql[];
+
+/*
+ * SQL that raises max_stack_depth and gives it, if a superuser's session has less.  A server may
+ * refuse that: how many were refused; NULL: no more is known.  And the options with it, which are
+ * freed.
+ */
+extern const char *session_stack_sql(int refused);
+extern char *session_stack_options(char *options, const char *depth);
+
 /* SQL that gives up a role that the database has set, and gives the one that remains ("none"). */
 extern const char *session_role_sql(const ConnectionTarget *target);
 
 /*
- * The same for a session of a child program: our settings, and the role that
- * a session of ours has in that database (NULL: not known).  They win over what the user
- * gave.
+ * The same for a session of a child program: our settings, the role that a session of ours has in
+ * that database (NULL: not known), and the options that it has for children ("" if not known). They
+ * win over what the user gave.
  */
-extern void session_pin_child(ConnectionTarget *target, const char *role);
+extern void session_pin_child(ConnectionTarget *target, const char *role, const char *resets);
 
 /* And for one that writes SQL out of a database. */
-extern void session_pin_writer(ConnectionTarget *target, const char *role);
+extern void session_pin_writer(ConnectionTarget *target, const char *role, const char *resets);
 
 #endif /* NEX_SESSION_PINS_H */

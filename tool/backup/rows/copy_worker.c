@@ -66,14 +66,20 @@ report_locked(const char *table)
 						"could not lock table %s", table);
 }
 
-/* The planner must take the TID range scan, whatever the statistics say. */
+/*
+ * The planner must take the TID range scan, whatever the statistics say, and whatever settings the
+ * role or the server has: otherwise each chunk of a table would read the whole of it.
+ */
 static bool
 prepare_worker(Connection *connection)
 {
 	return widen_read_buffer(connection) &&
 		   /* Text of money depends on it; all servers have this locale. */
 		   connection_command(connection, SQL("SET lc_monetary = 'C'")) &&
-		   connection_command(connection, SQL("SET enable_seqscan = off"));
+		   connection_command(connection, SQL("SET enable_seqscan = off; SET enable_tidscan = on;"
+											  "SET seq_page_cost = 1; SET random_page_cost = 1;"
+											  "SET cpu_tuple_cost = 0.01;"
+											  "SET cpu_operator_cost = 0.0025"));
 }
 
 /* Begin a member for a table: room in a piece, and the COPY line. */

@@ -45,7 +45,7 @@ conninfo_for_pg_dump(const Schema *schema)
 	char *named = NULL;
 	char *conninfo;
 
-	session_pin_writer(target, schema->role);
+	session_pin_writer(target, schema->role, schema->child_options);
 	conninfo = target_conninfo_for_child(target, schema->directory);
 	target_free(target);
 	if (conninfo != NULL)

@@ -25,11 +25,12 @@ typedef struct Schema
 	const char *bindir;
 	const char *pg_dump; /* its path */
 	int server_version;
-	const char *directory; /* private, for the archive */
-	const char *role;      /* of our own sessions */
-	const char *names;     /* of moved_objects_names() */
-	char *const *unread;   /* patterns of what it is not to read (sequence_patterns.h) */
-	char *application;     /* name of pg_dump's session */
+	const char *directory;     /* private, for the archive */
+	const char *role;          /* of our own sessions */
+	const char *child_options; /* and what they have for children */
+	const char *names;         /* of moved_objects_names() */
+	char *const *unread;       /* patterns of what it is not to read (sequence_patterns.h) */
+	char *application;         /* name of pg_dump's session */
 
 	/* output */
 	bool good;

@@ -172,6 +172,7 @@ start_schema(SourceSessions *sessions)
 	schema->server_version = connection_version(sessions->leader);
 	schema->directory = sessions->directory;
 	schema->role = sessions->leader->role;
+	schema->child_options = sessions->leader->child_options;
 	schema->names = sessions->names;
 	schema->unread = sessions->unread;
 	schema->pg_dump = sessions->pg_dump;

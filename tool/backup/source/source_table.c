@@ -39,6 +39,17 @@
 	"   WHERE a.relowner NOT IN " ROLES_EQUAL_TO_SESSION ")) THEN 'free'"                          \
 	" WHEN pg_catalog.pg_is_in_recovery() THEN 'never' ELSE 'guarded' END"
 
+/*
+ * Ranges of ctid mean blocks, and are read as such: the costs of a tablespace, which are its
+ * owner's, could make each range a scan of the whole table.
+ */
+#define MAY_BE_CUT                                                                                 \
+	"coalesce(am.amname = 'heap', false) AND NOT EXISTS (SELECT FROM pg_catalog.pg_tablespace t"   \
+	" JOIN pg_catalog.pg_roles r ON r.oid = t.spcowner WHERE NOT r.rolsuper"                       \
+	" AND t.spcoptions IS NOT NULL AND t.oid = CASE WHEN c.reltablespace <> 0"                     \
+	"  THEN c.reltablespace ELSE (SELECT d.dattablespace FROM pg_catalog.pg_database d"            \
+	"   WHERE d.datname = pg_catalog.current_database()) END)"
+
 static const SqlConstant tables_query = SQL(
 	"SELECT c.oid, n.nspname, c.relname, pg_catalog.format('%I.%I', n.nspname, c.relname),"
 	" coalesce((SELECT pg_catalog.string_agg(pg_catalog.quote_ident(a.attname), ', ' ORDER BY "
@@ -52,7 +63,7 @@ static const SqlConstant tables_query = SQL(
 	"   WHERE p.partstrat = 'h' AND o.opcname IN"
 	"    ('enum_ops', 'array_ops', 'record_ops', 'range_ops', 'multirange_ops'))"
 	"  THEN pg_catalog.pg_partition_root(c.oid)::pg_catalog.text END,"
-	" coalesce(x.condition, ''), c.relkind = 'p', coalesce(am.amname = 'heap', false),"
+	" coalesce(x.condition, ''), c.relkind = 'p', " MAY_BE_CUT ","
 	" x.oid IS NOT NULL, " MAY_BE_PLANNED ", pg_catalog.pg_get_userbyid(c.relowner), x.extname"
 	" FROM pg_catalog.pg_class c"
 	" JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"

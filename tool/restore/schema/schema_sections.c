@@ -171,7 +171,8 @@ conninfo_for_pg_restore(const RestorePlan *plan, bool serial)
 	char *conninfo;
 
 	/* If there is no connection, pg_restore will say why. */
-	session_pin_child(target, connection != NULL ? connection->role : NULL);
+	session_pin_child(target, connection != NULL ? connection->role : NULL,
+					  connection != NULL ? connection->child_options : "");
 	if (connection != NULL && views_are_shut(connection))
 		target_add_option(target, "-c restrict_nonsystem_relation_kind=");
 	connection_close(connection);
