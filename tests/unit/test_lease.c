@@ -39,6 +39,8 @@ typedef struct Place
 	StoreCode create_fails;
 	StoreCode replace_fails;
 	StoreCode list_fails;
+	StoreCode check_fails;
+	unsigned checks;
 	void (*after_create)(struct Place *place); /* what others do meanwhile */
 } Place;
 
@@ -192,7 +194,21 @@ take_away(void *argument, const char *path)
 	return store_ok();
 }
 
-static const LeaseStore store = {NULL, create, replace, look, list, take_away};
+static StoreResult
+check(void *argument, const char *path)
+{
+	StoreResult result;
+
+	(void) argument;
+	pthread_mutex_lock(&place.lock);
+	assert_non_null(find(path));
+	place.checks++;
+	result = place.check_fails != STORE_OK ? failed(place.check_fails) : store_ok();
+	pthread_mutex_unlock(&place.lock);
+	return result;
+}
+
+static const LeaseStore store = {NULL, create, replace, look, list, take_away, check};
 
 static int
 empty_place(void **state)
@@ -345,6 +361,77 @@ failures(void **state)
 	leases_close(leases);
 }
 
+/* Each lease that is made is tried, while others are looked for; one that others could have is
+ * none. */
+static void
+not_refused_to_others(void **state)
+{
+	static const LockMode modes[] = {LOCK_SHARED, LOCK_EXCLUSIVE, LOCK_ALONE};
+	Leases *leases = leases_open(&store, LEASE_SECONDS);
+	int handle, i;
+
+	(void) state;
+	for (i = 0; i < 3; i++)
+	{
+		place.check_fails = STORE_UNSUPPORTED;
+		assert_int_equal(take(leases, modes[i], &handle), STORE_UNSUPPORTED);
+		assert_int_equal(objects_left(), 0);
+		place.check_fails = STORE_OK;
+		assert_int_equal(take(leases, modes[i], &handle), STORE_OK);
+		assert_int_equal(place.checks, 2 * i + 2);
+		leases_give_back(leases, handle);
+	}
+	leases_close(leases);
+}
+
+typedef struct Asker
+{
+	Leases *leases;
+	int handle;
+	bool alive;
+} Asker;
+
+static void *
+ask(void *argument)
+{
+	Asker *asker = argument;
+	int i;
+
+	asker->alive = true;
+	for (i = 0; i < 200; i++)
+		asker->alive &= leases_alive(asker->leases, asker->handle);
+	return NULL;
+}
+
+/* Several are asked for at the same time, also one by two threads: nobody takes it from itself. */
+static void
+asked_by_threads(void **state)
+{
+	Leases *leases = leases_open(&store, 1);
+	Asker askers[4];
+	pthread_t threads[4];
+	int i;
+
+	(void) state;
+	for (i = 0; i < 4; i++)
+	{
+		askers[i].leases = leases;
+		if (i < 2)
+			assert_int_equal(take(leases, LOCK_SHARED, &askers[i].handle), STORE_OK);
+		else
+			askers[i].handle = askers[i - 2].handle;
+	}
+	for (i = 0; i < 4; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, ask, &askers[i]), 0);
+	for (i = 0; i < 4; i++)
+	{
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+		assert_true(askers[i].alive);
+	}
+	leases_close(leases);
+	assert_int_equal(objects_left(), 0);
+}
+
 /* Wait, for ten seconds at most, until a lease is alive no more. */
 static bool
 dies(Leases *leases, int handle)
@@ -459,7 +546,8 @@ main(void)
 		WITH_PLACE(who_excludes_whom),    WITH_PLACE(holder_died),
 		WITH_PLACE(both_at_once),         WITH_PLACE(failures),
 		WITH_PLACE(renewed_by_itself),    WITH_PLACE(over_and_back),
-		WITH_PLACE(asked_of_the_storage),
+		WITH_PLACE(asked_of_the_storage), WITH_PLACE(not_refused_to_others),
+		WITH_PLACE(asked_by_threads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -778,10 +778,10 @@ repository_lock_copy(Repository *repository, StoreLock **lock)
 bool
 repository_lock_held(const Repository *repository, const StoreLock *lock)
 {
+	const StoreLock *locks[] = {lock, repository->shared_lock};
 	Storage *storage = repository->storage;
 
-	if ((lock == NULL || storage->lock_alive(storage, lock)) &&
-		(repository->shared_lock == NULL || storage->lock_alive(storage, repository->shared_lock)))
+	if (storage_locks_alive(storage, locks, 2))
 		return true;
 	return report_error(EXIT_FAILED, NULL, "Run the same command again.",
 						"a lock on repository \"%s\" was lost, so another command may have changed "

@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "at_once.h"
 #include "memory.h"
 #include "primitives.h"
 
@@ -39,15 +40,16 @@ typedef struct Lease
 	char version[LEASE_VERSION_SIZE];
 	Moment renewed; /* when its last writing began */
 	bool lost;
+	bool busy; /* is being written again, by one at a time */
 } Lease;
 
 struct Leases
 {
 	const LeaseStore *store;
 	int seconds;
-	pthread_mutex_t renewal; /* one at a time; taken before the lock */
-	pthread_mutex_t lock;    /* of all below */
-	pthread_cond_t changed;
+	pthread_mutex_t lock;   /* of all below */
+	pthread_cond_t changed; /* closing */
+	pthread_cond_t idle;    /* one is busy no more */
 	Lease *held;
 	int count;
 	bool closing;
@@ -96,12 +98,12 @@ leases_open(const LeaseStore *store, int seconds)
 
 	leases->store = store;
 	leases->seconds = seconds;
-	pthread_mutex_init(&leases->renewal, NULL);
 	pthread_mutex_init(&leases->lock, NULL);
 	pthread_condattr_init(&attributes);
 	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
 	pthread_cond_init(&leases->changed, &attributes);
 	pthread_condattr_destroy(&attributes);
+	pthread_cond_init(&leases->idle, NULL);
 	return leases;
 }
 
@@ -172,13 +174,19 @@ write_again(Leases *leases, int handle)
 static bool
 renew(Leases *leases, int handle)
 {
-	bool renewed;
+	bool renewed = false;
 
-	pthread_mutex_lock(&leases->renewal);
 	pthread_mutex_lock(&leases->lock);
-	renewed = is_held(leases, handle) && write_again(leases, handle);
+	while (is_held(leases, handle) && leases->held[handle].busy)
+		pthread_cond_wait(&leases->idle, &leases->lock);
+	if (is_held(leases, handle))
+	{
+		leases->held[handle].busy = true;
+		renewed = write_again(leases, handle);
+		leases->held[handle].busy = false;
+		pthread_cond_broadcast(&leases->idle);
+	}
 	pthread_mutex_unlock(&leases->lock);
-	pthread_mutex_unlock(&leases->renewal);
 	return renewed;
 }
 
@@ -213,15 +221,17 @@ renew_all(void *argument)
 	return NULL;
 }
 
-/* Write a lease, over one that nobody has renewed if there is one. */
+/* Write a lease, over one that nobody has renewed if there is one: then it is not *created. */
 static StoreResult
-put_down(Leases *leases, const char *path, const char *text, char version[LEASE_VERSION_SIZE])
+put_down(Leases *leases, const char *path, const char *text, char version[LEASE_VERSION_SIZE],
+		 bool *created)
 {
 	const LeaseStore *store = leases->store;
 	StoreResult result = store->create(store->argument, path, text, version);
 	StoreResult seen;
 	double age;
 
+	*created = result.code == STORE_OK;
 	if (result.code != STORE_EXISTS)
 		return result;
 	seen = store->look(store->argument, path, version, &age);
@@ -244,7 +254,7 @@ remember(Leases *leases, char *path, char *text, const char *version, Moment beg
 	int i;
 
 	pthread_mutex_lock(&leases->lock);
-	for (i = 0; i < leases->count && leases->held[i].path != NULL; i++)
+	for (i = 0; i < leases->count && (leases->held[i].path != NULL || leases->held[i].busy); i++)
 		;
 	if (i == leases->count)
 		leases->held = xrealloc(leases->held, (size_t) ++leases->count * sizeof(Lease));
@@ -346,11 +356,44 @@ look_for_others(Leases *leases, const char *path, LockMode mode)
 	return result;
 }
 
+/* What is asked when a lease is down, all at the same time. */
+typedef struct Questions
+{
+	Leases *leases;
+	const char *path;
+	const char *own;
+	LockMode mode;
+	bool created;
+	StoreResult refuses; /* is the storage one that refuses it to others? */
+	StoreResult alone;   /* is there nobody else? */
+} Questions;
+
+static void
+ask_one(size_t item, void *argument)
+{
+	Questions *questions = argument;
+	const LeaseStore *store = questions->leases->store;
+
+	if (item == 1)
+		questions->alone = look_for_others(questions->leases, questions->path, questions->mode);
+	else if (questions->created && store->check != NULL)
+		questions->refuses = store->check(store->argument, questions->own);
+}
+
+static StoreResult
+ask_both(Questions *questions)
+{
+	questions->refuses = questions->alone = store_ok();
+	at_once(questions->mode == LOCK_ALONE ? 1 : 2, 2, ask_one, questions);
+	return questions->refuses.code != STORE_OK ? questions->refuses : questions->alone;
+}
+
 StoreResult
 leases_take(Leases *leases, const char *path, LockMode mode, int *handle)
 {
 	char *text = holder_text();
 	char version[LEASE_VERSION_SIZE] = "";
+	Questions questions = {.leases = leases, .path = path, .mode = mode};
 	Moment began = now();
 	StoreResult result;
 	char *own;
@@ -362,10 +405,11 @@ leases_take(Leases *leases, const char *path, LockMode mode, int *handle)
 	else
 		own = xstrdup(path);
 
-	result = put_down(leases, own, text, version);
+	result = put_down(leases, own, text, version, &questions.created);
 	if (result.code == STORE_OK)
 	{
-		result = look_for_others(leases, path, mode);
+		questions.own = own;
+		result = ask_both(&questions);
 		if (result.code == STORE_OK)
 			return remember(leases, own, text, version, began, handle);
 		leases->store->remove(leases->store->argument, own);
@@ -456,8 +500,8 @@ leases_close(Leases *leases)
 	if (leases->renewing)
 		pthread_join(leases->thread, NULL);
 	pthread_cond_destroy(&leases->changed);
+	pthread_cond_destroy(&leases->idle);
 	pthread_mutex_destroy(&leases->lock);
-	pthread_mutex_destroy(&leases->renewal);
 	free(leases->held);
 	free(leases);
 }

@@ -56,6 +56,12 @@ typedef struct LeaseStore
 	StoreResult (*list)(void *argument, const char *prefix, LeaseVisitor visitor,
 						void *visitor_argument);
 	StoreResult (*remove)(void *argument, const char *path);
+
+	/*
+	 * Would one that was just created be refused to another one?  Asked of each, while others are
+	 * looked for.  NULL: create() has found that out.
+	 */
+	StoreResult (*check)(void *argument, const char *path);
 } LeaseStore;
 
 typedef struct Leases Leases;

@@ -26,15 +26,15 @@ typedef struct Storage Storage;
 /* What a driver can do; what it cannot is STORE_UNSUPPORTED, or done by less. */
 typedef struct StoreCapabilities
 {
-	bool create_only;    /* PUT_CREATE never replaces, whoever else puts at the same time */
-	bool replace_if;     /* PUT_REPLACE_IF */
-	bool lease;          /* locks have an end and can be lost */
-	bool lockless;       /* it has turned out that nothing can be locked there */
-	bool batch_delete;   /* removing many costs few requests */
-	bool checksums;      /* what is put and has not its SHA-256 is refused */
-	bool directories;    /* one that is empty is there, too */
-	bool barrier_needed; /* what was put "later" may be lost without barrier() */
-	int uploads;         /* so many puts at the same time are of use */
+	bool create_only;      /* PUT_CREATE never replaces, whoever else puts at the same time */
+	bool replace_if;       /* PUT_REPLACE_IF */
+	bool lease;            /* locks have an end and can be lost */
+	_Atomic bool lockless; /* it has turned out that nothing can be locked there */
+	bool batch_delete;     /* removing many costs few requests */
+	bool checksums;        /* what is put and has not its SHA-256 is refused */
+	bool directories;      /* one that is empty is there, too */
+	bool barrier_needed;   /* what was put "later" may be lost without barrier() */
+	int uploads;           /* so many puts at the same time are of use */
 } StoreCapabilities;
 
 #define STORE_VERSION_SIZE 80
@@ -174,6 +174,9 @@ struct Storage
 	/* Write a file in one go, creating directories. */
 	StoreResult (*put)(Storage *storage, const char *path, const void *content, uint64_t length,
 					   const PutOptions *options);
+
+	/* Much will be put soon: have a way for it, meanwhile.  NULL: there is always one. */
+	void (*expect_much)(Storage *storage);
 
 	/*
 	 * Make what was put "later" durable, `threads` at a time; for a path that

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "at_once.h"
 #include "memory.h"
 
 StoreResult
@@ -139,4 +140,37 @@ storage_wants_all(const char *name, void *argument)
 	(void) name;
 	(void) argument;
 	return true;
+}
+
+size_t
+storage_requests(const Storage *storage)
+{
+	return storage->can.uploads > 1 ? (size_t) storage->can.uploads : 1;
+}
+
+typedef struct LockQuestion
+{
+	Storage *storage;
+	const StoreLock *const *locks;
+	_Atomic bool lost; /* one of them */
+} LockQuestion;
+
+static void
+ask_of_lock(size_t item, void *argument)
+{
+	LockQuestion *question = argument;
+	Storage *storage = question->storage;
+	const StoreLock *lock = question->locks[item];
+
+	if (lock != NULL && !question->lost && !storage->lock_alive(storage, lock))
+		question->lost = true;
+}
+
+bool
+storage_locks_alive(Storage *storage, const StoreLock *const *locks, size_t count)
+{
+	LockQuestion question = {storage, locks, false};
+
+	at_once(count, storage_requests(storage), ask_of_lock, &question);
+	return !question.lost;
 }

@@ -33,6 +33,12 @@ extern StoreResult storage_write_lasting(Storage *storage, const char *path, con
 /* Remove one file; for_good: also after a crash of the machine, even if it was gone before. */
 extern StoreResult storage_remove(Storage *storage, const char *path, bool for_good);
 
+/* So many requests at the same time are of use; 1: an answer is there at once. */
+extern size_t storage_requests(const Storage *storage);
+
+/* Are all of these locks alive?  NULL is fine. */
+extern bool storage_locks_alive(Storage *storage, const StoreLock *const *locks, size_t count);
+
 /* Is there a file?  STORE_ABSENT if not. */
 extern StoreResult storage_look(Storage *storage, const char *path);
 

@@ -27,19 +27,22 @@ static StoreResult
 lease_create(void *argument, const char *path, const char *text, char version[LEASE_VERSION_SIZE])
 {
 	const PutOptions options = {.mode = PUT_CREATE};
-	StoreResult result = bucket_put_version(argument, path, text, strlen(text), &options, version,
-											LEASE_VERSION_SIZE);
+
+	return bucket_put_version(argument, path, text, strlen(text), &options, version,
+							  LEASE_VERSION_SIZE);
+}
+
+/* A server that ignores the condition would give the lease to everybody: is this one of them? */
+static StoreResult
+lease_check(void *argument, const char *path)
+{
+	/* What is there is known, so what is refused need not be compared with it. */
+	const PutOptions options = {.mode = PUT_CREATE, .later = true};
 	char other[LEASE_VERSION_SIZE];
+	StoreResult result = bucket_put_version(argument, path, "", 0, &options, other, sizeof(other));
 
-	if (result.code != STORE_OK)
-		return result;
-
-	/* A server that ignores the condition would give the lease to everybody: is this one of them?
-	 */
-	result = bucket_put_version(argument, path, "", 0, &options, other, sizeof(other));
 	if (result.code == STORE_EXISTS)
 		return store_ok();
-	bucket_remove(argument, path, NULL);
 	if (result.code != STORE_OK)
 		return result;
 	((BucketStorage *) argument)->storage.can.lockless = true;
@@ -92,7 +95,8 @@ bucket_lease_store(BucketStorage *bucket)
 						.replace = lease_replace,
 						.look = lease_look,
 						.list = lease_list,
-						.remove = lease_remove};
+						.remove = lease_remove,
+						.check = lease_check};
 }
 
 StoreResult
