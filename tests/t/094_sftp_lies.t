@@ -62,6 +62,11 @@ for my $lie (@lies)
 }
 is(backups_there(), $known, 'nothing has changed');
 tool_fails([ 'backup', stub('full'), '-d', 'shop' ], 1, qr/no such luck/, 'writing fails');
+my $fresh = "$scratch/fresh";
+tool(qw(init), stub_options($fresh));
+tool_fails([ 'backup', stub_options($fresh, 'full=backups/'), '-d', 'shop' ], 1, qr/no such luck/, 'writing fails at the end of a first backup');
+ok(!-e "$fresh/backups", 'no empty directory is left, as of a disk that is not mounted');
+tool_ok([ 'list', stub_options($fresh) ], 'so nothing is missed');
 is(backups_there(), $known, 'nothing was published');
 
 # ------------------------------------------------------------ lost answers

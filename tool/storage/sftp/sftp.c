@@ -174,6 +174,9 @@ sftp_close(Storage *storage)
 	while (sftp->directory_count > 0)
 		free(sftp->directories[--sftp->directory_count]);
 	free(sftp->directories);
+	while (sftp->made_count > 0)
+		free(sftp->made[--sftp->made_count]);
+	free(sftp->made);
 	free(sftp->location);
 	free(sftp->base);
 	pthread_mutex_destroy(&sftp->lock);
@@ -233,11 +236,18 @@ sftp_examine(Storage *storage, const char *path, StoreFacts *facts)
 	return sftp_do(sftp->link, &work);
 }
 
+static void
+sftp_expect_much(Storage *storage)
+{
+	sftp_link_widen(((SftpStorage *) storage)->link);
+}
+
 static const Storage operations = {
 	.can = {.create_only = true, .lease = true, .directories = true, .uploads = SFTP_FILES_AT_ONCE},
 	.get = sftp_get,
 	.head = sftp_head,
 	.put = sftp_put,
+	.expect_much = sftp_expect_much,
 	.barrier = sftp_barrier,
 	.remove_many = sftp_remove_many,
 	.list = sftp_list,

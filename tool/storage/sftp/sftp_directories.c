@@ -92,6 +92,80 @@ sftp_forget_directory(SftpStorage *sftp, const char *path)
 	pthread_mutex_unlock(&sftp->lock);
 }
 
+static void
+note_made(SftpStorage *sftp, const char *path)
+{
+	pthread_mutex_lock(&sftp->lock);
+	sftp->made = xrealloc(sftp->made, (sftp->made_count + 1) * sizeof(char *));
+	sftp->made[sftp->made_count++] = xstrdup(path);
+	pthread_mutex_unlock(&sftp->lock);
+}
+
+/* The last one that was made of those above a path, to be freed; NULL: none. */
+static char *
+take_made(SftpStorage *sftp, const char *path)
+{
+	char *found = NULL;
+	size_t i;
+
+	pthread_mutex_lock(&sftp->lock);
+	for (i = sftp->made_count; found == NULL && i-- > 0;)
+	{
+		size_t length = strlen(sftp->made[i]);
+
+		if (strncmp(sftp->made[i], path, length) != 0 || path[length] != '/')
+			continue;
+		found = sftp->made[i];
+		memmove(sftp->made + i, sftp->made + i + 1, (--sftp->made_count - i) * sizeof(char *));
+	}
+	pthread_mutex_unlock(&sftp->lock);
+	return found;
+}
+
+void
+sftp_keep_directories(SftpStorage *sftp, const char *path)
+{
+	char *made;
+
+	while ((made = take_made(sftp, path)) != NULL)
+		free(made);
+}
+
+typedef struct Unmaking
+{
+	SftpStorage *sftp;
+	const char *path;
+} Unmaking;
+
+/* The inner ones first; what is not empty refuses. */
+static StoreResult
+unmake_once(SftpSession *session, void *argument)
+{
+	const Unmaking *unmaking = argument;
+	char *made;
+
+	while ((made = take_made(unmaking->sftp, unmaking->path)) != NULL)
+	{
+		SftpRequest request;
+
+		sftp_forget_directory(unmaking->sftp, made);
+		sftp_request_for(unmaking->sftp, &request, SFTP_RMDIR, made);
+		sftp_send_and_leave(session, &request);
+		sftp_request_free(&request);
+		free(made);
+	}
+	return store_ok();
+}
+
+void
+sftp_unmake_directories(SftpStorage *sftp, const char *path)
+{
+	Unmaking unmaking = {sftp, path};
+	SftpWork work = {.once = unmake_once, .argument = &unmaking};
+
+	(void) sftp_do(sftp->link, &work);
+}
+
 /* The directories above a path, the outer ones first, and perhaps itself; those that `wanted`. */
 typedef struct Above
 {
@@ -203,7 +277,10 @@ sftp_make_directories(SftpSession *session, SftpStorage *sftp, const char *path)
 
 		/* One that is there is refused, too. */
 		if (outcome == SFTP_OK)
+		{
 			note_known(sftp, above.paths[i]);
+			note_made(sftp, above.paths[i]);
+		}
 		else
 			refused = sftp_result(&requests[i], outcome);
 		sftp_request_free(&requests[i]);

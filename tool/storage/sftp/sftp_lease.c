@@ -4,9 +4,9 @@
  *	  Locks on an SFTP server: the leases of lease.h, by files.
  *
  * A lease is made by an open that fails if the file is there.  Its version is
- * its text and its time.  Its holder writes it again in its place, and then
- * reads what is there under its name: if that is its own text, the file was not
- * taken away before.  Who replaces a lease that has ended moves it away first,
+ * its text and its time.  Its holder opens it, and if its own text is in it, writes that
+ * again in its place, and then reads what is there under its name: if that is its own text,
+ * the file was not taken away before.  Who replaces a lease that has ended moves it away first,
  * by a rename, of which two at once cannot both succeed, and looks at what was
  * moved; if it is another version, its holder was alive after all, and it is
  * moved back.
@@ -33,6 +33,7 @@
 #include "sftp_fill.h"
 
 #define TEXT_LIMIT 4096
+#define FILE_MODE 0600
 
 /* One operation on a lease. */
 typedef struct Deed
@@ -63,14 +64,34 @@ typedef struct Found
 	char version[LEASE_VERSION_SIZE];
 } Found;
 
+static void
+found_init(Found *found)
+{
+	memset(found, 0, sizeof(*found));
+	buffer_init(&found->text);
+	buffer_append_string(&found->text, "");
+}
+
 static StoreResult
 read_lease(SftpSession *session, SftpStorage *sftp, const char *path, Found *found)
 {
 	StoreResult result;
 
-	buffer_init(&found->text);
-	buffer_append_string(&found->text, "");
+	found_init(found);
 	result = sftp_read_file(session, sftp, path, TEXT_LIMIT, &found->text, &found->attributes);
+	set_version(found->version, found->text.data, found->attributes.modified);
+	return result;
+}
+
+/* The same for one that we have just written, or else have held; handle: to write it again. */
+static StoreResult
+read_own(SftpSession *session, const Deed *deed, Found *found, Buffer *handle)
+{
+	StoreResult result;
+
+	found_init(found);
+	result = sftp_read_again(session, deed->sftp, deed->path, TEXT_LIMIT, &found->text,
+							 &found->attributes, handle);
 	set_version(found->version, found->text.data, found->attributes.modified);
 	return result;
 }
@@ -80,7 +101,7 @@ static StoreResult
 confirm(SftpSession *session, const Deed *deed)
 {
 	Found found;
-	StoreResult result = read_lease(session, deed->sftp, deed->path, &found);
+	StoreResult result = read_own(session, deed, &found, NULL);
 
 	if (result.code == STORE_OK && strcmp(found.text.data, deed->text) != 0)
 		result = store_failure(STORE_CHANGED, NULL, "it is another's");
@@ -90,58 +111,35 @@ confirm(SftpSession *session, const Deed *deed)
 	return result;
 }
 
-/* A server that replaces what was to be new would give the lease to everybody. */
+/*
+ * Is this text there now, and refused to others?  A server that opens as new what is there already
+ * would give the lease to everybody.
+ */
 static StoreResult
-check_refusal(SftpSession *session, const Deed *deed)
+confirm_new(SftpSession *session, const Deed *deed)
 {
-	StoreResult result = sftp_write_new(session, deed->sftp, deed->path, NULL, deed->text,
-										strlen(deed->text), false);
+	SftpRequest again;
+	StoreResult result;
+	int outcome;
 
-	if (result.code == STORE_EXISTS)
-		return store_ok();
-	if (result.code == STORE_OK)
+	sftp_request_for(deed->sftp, &again, SFTP_OPEN, deed->path);
+	sftp_put_number(&again.packet, SFTP_WRITING | SFTP_CREATING | SFTP_NEW_ONLY);
+	sftp_put_mode(&again.packet, FILE_MODE);
+	sftp_send(session, &again);
+	result = confirm(session, deed);
+	outcome = sftp_outcome(session, &again);
+	if (outcome == SFTP_OK)
 	{
+		sftp_close_and_leave(session, &again.answer);
 		sftp_remove_and_leave(session, deed->sftp, deed->path);
 		result = store_failure(STORE_UNSUPPORTED, NULL,
 							   "the server opens as new what is there already, so nothing can be "
 							   "locked there");
 	}
+	else if (result.code == STORE_OK && outcome != SFTP_FAILURE)
+		result = sftp_result(&again, outcome);
+	sftp_request_free(&again);
 	return result;
-}
-
-static StoreResult
-create_once(SftpSession *session, void *argument)
-{
-	Deed *deed = argument;
-	StoreResult result = sftp_write_new_made(session, deed->sftp, deed->path, NULL, deed->text,
-											 strlen(deed->text), false);
-
-	/* Of a try whose answer was lost. */
-	if (result.code == STORE_EXISTS && deed->tries++ > 0 && confirm(session, deed).code == STORE_OK)
-		result = store_ok();
-	if (result.code == STORE_OK)
-		result = check_refusal(session, deed);
-	if (result.code == STORE_OK)
-		result = confirm(session, deed);
-	return result;
-}
-
-/* Write a lease again in its place, where its own text is. */
-static StoreResult
-write_in_place(SftpSession *session, const Deed *deed)
-{
-	SftpRequest request;
-	StoreResult result;
-
-	sftp_request_for(deed->sftp, &request, SFTP_OPEN, deed->path);
-	sftp_put_number(&request.packet, SFTP_WRITING);
-	sftp_put_number(&request.packet, 0);
-	result = sftp_result(&request, sftp_ask(session, &request));
-	if (result.code == STORE_OK)
-		result =
-			sftp_fill(session, deed->sftp, &request.answer, deed->text, strlen(deed->text), false);
-	sftp_request_free(&request);
-	return result.code == STORE_OK ? confirm(session, deed) : result;
 }
 
 /* Take the name from a version of a lease; STORE_CHANGED if it is another one. */
@@ -168,27 +166,91 @@ move_away(SftpSession *session, const Deed *deed)
 	return result;
 }
 
+/*
+ * What is there may be of an earlier try whose answer was lost: its text, or none yet, if the
+ * session ended before that was written.  Whoever else is about to write it reads its name
+ * afterwards.
+ */
 static StoreResult
-replace_once(SftpSession *session, void *argument)
+take_up(SftpSession *session, const Deed *deed)
 {
-	Deed *deed = argument;
 	Found found;
 	StoreResult result = read_lease(session, deed->sftp, deed->path, &found);
-	bool own = result.code == STORE_OK && strcmp(found.text.data, deed->text) == 0;
-	bool same = result.code == STORE_OK && strcmp(found.version, deed->version) == 0;
 
-	buffer_free(&found.text);
-	if (own)
-		return write_in_place(session, deed);
-	if (result.code == STORE_OK && !same)
-		return store_failure(STORE_CHANGED, NULL, "it is another's");
-	if (result.code == STORE_OK)
+	if (result.code == STORE_OK && found.text.length == 0)
+	{
+		memcpy(deed->version, found.version, sizeof(found.version));
 		result = move_away(session, deed);
+		if (result.code == STORE_OK)
+			result = sftp_write_new(session, deed->sftp, deed->path, NULL, deed->text,
+									strlen(deed->text), false);
+	}
+	else if (result.code == STORE_OK && strcmp(found.text.data, deed->text) != 0)
+		result = store_failure(STORE_EXISTS, NULL, "it is another's");
+	buffer_free(&found.text);
+	/* Somebody was faster. */
+	if (result.code == STORE_ABSENT || result.code == STORE_CHANGED)
+		result.code = STORE_EXISTS;
+	return result;
+}
+
+static StoreResult
+create_once(SftpSession *session, void *argument)
+{
+	Deed *deed = argument;
+	StoreResult result = sftp_write_new_made(session, deed->sftp, deed->path, NULL, deed->text,
+											 strlen(deed->text), false);
+
+	if (deed->tries++ > 0 && result.code == STORE_EXISTS)
+		result = take_up(session, deed);
+	return result.code == STORE_OK ? confirm_new(session, deed) : result;
+}
+
+/* Take the place of a lease of which this was found. */
+static StoreResult
+replace_other(SftpSession *session, const Deed *deed, const Found *found)
+{
+	StoreResult result;
+
+	if (strcmp(found->version, deed->version) != 0)
+		return store_failure(STORE_CHANGED, NULL, "it is another's");
+	result = move_away(session, deed);
 	if (result.code == STORE_OK)
 		result = sftp_write_new(session, deed->sftp, deed->path, NULL, deed->text,
 								strlen(deed->text), false);
 	if (result.code == STORE_EXISTS)
 		result.code = STORE_CHANGED;
+	return result;
+}
+
+static StoreResult
+replace_once(SftpSession *session, void *argument)
+{
+	const Deed *deed = argument;
+	Buffer handle;
+	Found found;
+	StoreResult result;
+
+	buffer_init(&handle);
+	result = read_own(session, deed, &found, &handle);
+	if (result.code == STORE_DENIED)
+	{
+		/* Whoever made it has let us read it only. */
+		buffer_free(&found.text);
+		result = read_lease(session, deed->sftp, deed->path, &found);
+	}
+	if (result.code == STORE_OK && strcmp(found.text.data, deed->text) != 0)
+	{
+		if (handle.length > 0)
+			sftp_close_and_leave(session, &handle);
+		result = replace_other(session, deed, &found);
+	}
+	else if (result.code == STORE_OK && handle.length > 0)
+		result = sftp_fill(session, deed->sftp, &handle, deed->text, strlen(deed->text), false);
+	else if (result.code == STORE_OK)
+		result = store_failure(STORE_DENIED, NULL, "it may only be read");
+	buffer_free(&found.text);
+	buffer_free(&handle);
 	return result.code == STORE_OK ? confirm(session, deed) : result;
 }
 

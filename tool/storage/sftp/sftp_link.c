@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "at_once.h"
 #include "interrupt.h"
 #include "log.h"
 #include "memory.h"
@@ -51,6 +52,8 @@ struct SftpLink
 	pthread_mutex_t lock; /* of all below, but for `connecting` */
 	Lane lanes[LANES];
 	int usable; /* of them: fewer, once the server has refused one of the others */
+	pthread_t widening;
+	bool widens; /* the thread is to be joined */
 };
 
 static pthread_mutex_t links_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -391,6 +394,16 @@ leave_lane(SftpLink *link, Lane *lane)
 	pthread_mutex_unlock(&link->lock);
 }
 
+/* The server has refused another connection than the first one. */
+static void
+narrow(SftpLink *link, const StoreResult *result)
+{
+	log_debug("%s; so there are fewer connections", result->text);
+	pthread_mutex_lock(&link->lock);
+	link->usable = 1;
+	pthread_mutex_unlock(&link->lock);
+}
+
 /* A session for this work.  If it is not the first lane that fails, the first one does. */
 static Shared *
 begin_work(SftpLink *link, bool content, Lane **lane, StoreResult *result)
@@ -401,10 +414,7 @@ begin_work(SftpLink *link, bool content, Lane **lane, StoreResult *result)
 	shared = take_session(link, *lane, result);
 	if (shared != NULL || *lane == &link->lanes[0])
 		return shared;
-	log_debug("%s; so there are fewer connections", result->text);
-	pthread_mutex_lock(&link->lock);
-	link->usable = 1;
-	pthread_mutex_unlock(&link->lock);
+	narrow(link, result);
 	leave_lane(link, *lane);
 	*lane = choose_lane(link, false);
 	return take_session(link, *lane, result);
@@ -459,6 +469,35 @@ sftp_do(SftpLink *link, SftpWork *work)
 }
 
 static void
+connect_lane(size_t item, void *argument)
+{
+	SftpLink *link = argument;
+	StoreResult result;
+	Shared *shared = take_session(link, &link->lanes[item + 1], &result);
+
+	if (shared != NULL)
+		give_back(link, shared);
+	else if (!stop_requested())
+		narrow(link, &result);
+}
+
+static void *
+connect_lanes(void *link)
+{
+	at_once(LANES - 1, LANES - 1, connect_lane, link);
+	return NULL;
+}
+
+void
+sftp_link_widen(SftpLink *link)
+{
+	pthread_mutex_lock(&link->lock);
+	if (!link->widens && link->usable == LANES)
+		link->widens = pthread_create(&link->widening, NULL, connect_lanes, link) == 0;
+	pthread_mutex_unlock(&link->lock);
+}
+
+static void
 free_link(SftpLink *link)
 {
 	int i;
@@ -480,8 +519,15 @@ free_link(SftpLink *link)
 static void
 settle(SftpLink *link)
 {
+	bool widens;
 	int i;
 
+	pthread_mutex_lock(&link->lock);
+	widens = link->widens;
+	link->widens = false;
+	pthread_mutex_unlock(&link->lock);
+	if (widens)
+		pthread_join(link->widening, NULL);
 	for (i = 0; i < LANES; i++)
 	{
 		Shared *shared = take_present(link, &link->lanes[i]);

@@ -64,6 +64,9 @@ typedef struct SftpWork
 	bool maybe_done; /* set: an earlier try may have been carried out */
 } SftpWork;
 
+/* Begin all connections that much content is worth, while others work. */
+extern void sftp_link_widen(SftpLink *link);
+
 extern StoreResult sftp_do(SftpLink *link, SftpWork *work);
 
 #endif /* NEX_SFTP_LINK_H */

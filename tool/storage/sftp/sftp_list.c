@@ -148,18 +148,20 @@ read_once(SftpSession *session, void *argument)
 	Entries *entries = argument;
 	StoreResult result;
 	SftpRequest request;
+	int outcome;
 
 	forget_entries(entries);
-	result = sftp_check_directories(session, entries->sftp, entries->path, true);
-	if (result.code != STORE_OK)
-		return result;
+	/* At the same time as it is looked at: to open a directory changes and holds up nothing. */
 	sftp_request_for(entries->sftp, &request, SFTP_OPENDIR, entries->path);
-	result = sftp_result(&request, sftp_ask(session, &request));
+	sftp_send(session, &request);
+	result = sftp_check_directories(session, entries->sftp, entries->path, true);
+	outcome = sftp_outcome(session, &request);
 	if (result.code == STORE_OK)
-	{
+		result = sftp_result(&request, outcome);
+	if (result.code == STORE_OK)
 		result = read_names(session, &request.answer, entries);
+	if (outcome == SFTP_OK)
 		sftp_close_and_leave(session, &request.answer);
-	}
 	else if (result.code == STORE_ABSENT)
 		sftp_forget_directory(entries->sftp, entries->path);
 	sftp_request_free(&request);

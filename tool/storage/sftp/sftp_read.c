@@ -164,14 +164,15 @@ read_parts(SftpSession *session, const Buffer *handle, uint64_t offset, char *in
 	return result;
 }
 
-/* Open it for reading; the answer is the handle. */
-static StoreResult
-open_file(SftpSession *session, SftpStorage *sftp, const char *path, SftpRequest *request)
+/* Ask for it to be opened; the answer is the handle. */
+static void
+send_open(SftpSession *session, SftpStorage *sftp, const char *path, uint32_t how,
+		  SftpRequest *request)
 {
 	sftp_request_for(sftp, request, SFTP_OPEN, path);
-	sftp_put_number(&request->packet, SFTP_READING);
+	sftp_put_number(&request->packet, how);
 	sftp_put_number(&request->packet, 0);
-	return sftp_result(request, sftp_ask(session, request));
+	sftp_send(session, request);
 }
 
 /* Read from a file that was looked at. */
@@ -180,8 +181,10 @@ read_part(SftpSession *session, SftpStorage *sftp, const char *path, uint64_t of
 		  size_t length)
 {
 	SftpRequest request;
-	StoreResult result = open_file(session, sftp, path, &request);
+	StoreResult result;
 
+	send_open(session, sftp, path, SFTP_READING, &request);
+	result = sftp_result(&request, sftp_outcome(session, &request));
 	if (result.code == STORE_OK)
 	{
 		result = read_parts(session, &request.answer, offset, into, length);
@@ -207,6 +210,41 @@ sftp_read_file(SftpSession *session, SftpStorage *sftp, const char *path, uint64
 	if (result.code == STORE_OK)
 		content->length += length;
 	content->data[content->length] = '\0';
+	return result;
+}
+
+StoreResult
+sftp_read_again(SftpSession *session, SftpStorage *sftp, const char *path, uint64_t limit,
+				Buffer *content, SftpAttributes *attributes, Buffer *handle)
+{
+	SftpRequest request;
+	StoreResult result;
+	size_t length;
+	int outcome;
+
+	send_open(session, sftp, path, SFTP_READING | (handle != NULL ? SFTP_WRITING : 0), &request);
+	result = look_at_file(session, sftp, path, attributes);
+	if (result.code == STORE_OK && attributes->size > limit)
+		result = store_failure(STORE_DAMAGED, NULL, "it is larger than it can be");
+	outcome = sftp_outcome(session, &request);
+	if (result.code == STORE_OK)
+		result = sftp_result(&request, outcome);
+	length = (size_t) attributes->size;
+	if (result.code == STORE_OK)
+	{
+		buffer_reserve(content, length);
+		result = read_parts(session, &request.answer, 0, content->data + content->length, length);
+	}
+	if (result.code == STORE_OK)
+	{
+		content->length += length;
+		content->data[content->length] = '\0';
+	}
+	if (result.code == STORE_OK && handle != NULL)
+		buffer_append(handle, request.answer.data, request.answer.length);
+	else if (outcome == SFTP_OK)
+		sftp_close_and_leave(session, &request.answer);
+	sftp_request_free(&request);
 	return result;
 }
 

@@ -18,4 +18,12 @@ extern StoreResult sftp_head(Storage *storage, const char *path, StoreInfo *info
 extern StoreResult sftp_read_file(SftpSession *session, SftpStorage *sftp, const char *path,
 								  uint64_t limit, Buffer *content, SftpAttributes *attributes);
 
+/*
+ * The same for what was a file a moment ago: it is looked at and opened at the same time.
+ * `handle`, which is empty, receives that of the file, open for writing as well; NULL: it is not.
+ */
+extern StoreResult sftp_read_again(SftpSession *session, SftpStorage *sftp, const char *path,
+								   uint64_t limit, Buffer *content, SftpAttributes *attributes,
+								   Buffer *handle);
+
 #endif /* NEX_SFTP_READ_H */

@@ -47,6 +47,8 @@ typedef struct SftpStorage
 	pthread_mutex_t lock; /* of: */
 	char **directories;   /* which were looked at, and are none but directories; sorted */
 	size_t directory_count;
+	char **made; /* directories that we have made, and put nothing into yet */
+	size_t made_count;
 	NewName new_name;
 	unsigned lacks;
 	bool clock_known;

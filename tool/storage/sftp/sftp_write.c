@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "memory.h"
+#include "sftp_directories.h"
 #include "sftp_fill.h"
 #include "sftp_names.h"
 #include "storage_use.h"
@@ -103,6 +104,10 @@ sftp_put(Storage *storage, const char *path, const void *content, uint64_t lengt
 	result = sftp_do(sftp->link, &work);
 	free(put.temporary);
 	if (result.code == STORE_EXISTS && work.maybe_done && is_ours(&put))
-		return store_ok();
+		result = store_ok();
+	if (result.code == STORE_OK)
+		sftp_keep_directories(sftp, path);
+	else if (result.code != STORE_UNREACHABLE)
+		sftp_unmake_directories(sftp, path);
 	return result;
 }
