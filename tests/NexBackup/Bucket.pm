@@ -18,7 +18,7 @@ use NexBackup::Test;
 use Test::More;
 
 our @EXPORT = qw(start_bucket bucket_directory bucket_options bucket_keys bucket_is_real bucket_does requests_to_bucket forget_requests count_of commands_work
-  nothing_can_be_locked faults_survived expire_in_two_steps);
+  nothing_can_be_locked locked_as_a_whole faults_survived expire_in_two_steps);
 
 my %kinds = (
 	s3 => {
@@ -121,10 +121,13 @@ sub commands_work
 	like(tool_ok([ 'init', @repo ], 'init'), qr{created repository "\Q$repo[1]\E"}, 'it is named');
 	tool_ok([ 'backup', @repo, '-d', 'shop' ], 'backup');
 	forget_requests();
-	tool_ok([ 'backup', @repo, '-d', 'shop', '--jobs', 2 ], 'unchanged backup');
+	tool_ok([ 'backup', @repo, '-d', 'shop', '--jobs', 2, '--catalogue', 'none' ], 'unchanged backup');
 	my @second = requests_to_bucket();
-	cmp_ok(scalar(@second), '<=', 60, 'few requests for a backup of nothing new')
+	cmp_ok(scalar(@second), '<=', 35, 'few requests for a backup of nothing new')
 	  or diag(join("\n", @second));
+	my %lists;
+	$lists{$_}++ for grep { /^GET \S*[?&]prefix=/ } @second;
+	is_deeply([ grep { $lists{$_} > 1 } keys %lists ], [], 'nothing is listed twice');
 	is(count_of(qr{^(?:HEAD|GET) \S*/objects/}, @second), 0, 'no object is asked for by itself');
 	bucket_does(page => 3);
 	my $list = tool_json('list', @repo);
@@ -193,6 +196,48 @@ sub nothing_can_be_locked
 	is(backups_there(@repo), $there, 'and removes nothing');
 	like((tool('doctor', @repo, '--no-server'))[1], qr/the server ignores conditions/, 'doctor says so');
 	bucket_does(sloppy => JSON::PP::false);
+	return;
+}
+
+# The end of the lock against removal of each object: path => [mode, time].
+sub locks_there
+{
+	my ($prefix) = @_;
+
+	return map { m{^\Q$prefix\E/(\S+) (\S+) (\d+)$} ? ($1 => [ $2, $3 ]) : () } split /\n/, HTTP::Tiny->new->get("$origin/_locks")->{content};
+}
+
+# A bucket that locks objects against removal: by the request that stores them, longer when they are used again, and a
+# backup whose time is not over is not removed.
+sub locked_as_a_whole
+{
+	my ($prefix, $mode) = @_;
+	my @repo = (bucket_options($prefix), '--repo-lock-days', 8, '--repo-lock-mode', 'compliance', '--catalogue', 'none');
+
+	tool_ok([ 'init', @repo ], 'init');
+	tool_fails([ 'backup', @repo, '-d', 'shop' ], 1, qr/could not write file/, 'a bucket that has no locks');
+	bucket_does(versioned => JSON::PP::true, locks => JSON::PP::true);
+	tool_ok([ 'backup', @repo, '-d', 'shop' ], 'a backup that is locked');
+	my %locks = locks_there($prefix);
+	my ($manifest) = grep { m{^backups/.*[.]json$} } keys %locks;
+	my %ends = map { $_->[1] => 1 } values %locks;
+	is_deeply([ sort map { m{^(\w+)/} } grep { !m{^objects/} } keys %locks ], [ 'backups', 'backups' ], 'of what is not an object, its own two files');
+	cmp_ok(scalar(grep { m{^objects/} } keys %locks), '>', 5, 'and the objects');
+	is(scalar(keys %ends), 1, 'until the same time');
+	cmp_ok((keys %ends)[0] - time, '>', 8 * 86_400, 'for as long as is set');
+	is_deeply([ grep { $_->[0] ne $mode } values %locks ], [], 'so that nobody can take it back');
+	forget_requests();
+	tool_ok([ 'backup', @repo, '-d', 'shop' ], 'unchanged backup');
+	is(count_of(qr{^PUT \S*/objects/\S*[?]}, requests_to_bucket()), 0, 'need not make a lock longer');
+	bucket_does(age => 3 * 86_400);
+	tool_ok([ 'backup', @repo, '-d', 'shop' ], 'one three days later');
+	my %later = locks_there($prefix);
+	my @longer = grep { m{^objects/} && $locks{$_} && $later{$_}[1] - time > 8 * 86_400 } keys %later;
+	cmp_ok(scalar(@longer), '>', 5, 'locks what it uses again for as long');
+	my $expired = tool_json('expire', @repo, '--keep-daily', 1, '--keep-minimum', 1);
+	is_deeply([ @$expired{qw(backups_removed backups_locked objects_removed)} ], [ 0, 2, 0 ], 'what is locked stays');
+	tool_ok([ 'verify', @repo ], 'verify');
+	bucket_does(versioned => JSON::PP::false, locks => JSON::PP::false);
 	return;
 }
 

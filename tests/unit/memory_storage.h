@@ -355,8 +355,12 @@ memory_list(Storage *storage, const char *path, StorageVisitor visitor, void *ar
 	int i;
 	int j;
 
+	pthread_mutex_lock(&memory->mutex);
 	if (memory_fails(memory))
+	{
+		pthread_mutex_unlock(&memory->mutex);
 		return memory_failure(memory);
+	}
 	for (i = 0; i < memory->count; i++)
 	{
 		const char *rest = memory_below(memory->files[i].path, path);
@@ -369,6 +373,7 @@ memory_list(Storage *storage, const char *path, StorageVisitor visitor, void *ar
 			;
 		nseen += j == nseen;
 	}
+	pthread_mutex_unlock(&memory->mutex);
 	for (i = 0; i < nseen; i++)
 	{
 		if (!visitor(seen[i], argument))
@@ -382,24 +387,30 @@ static StoreResult
 memory_list_files(Storage *storage, const char *path, const FileListing *listing)
 {
 	MemoryStorage *memory = memory_of(storage);
-	bool fails = memory_fails(memory);
 	bool found = false;
+	bool fails;
 	int i;
 
-	if (fails && !memory->afterwards)
-		return memory_failure(memory);
+	pthread_mutex_lock(&memory->mutex);
+	fails = memory_fails(memory);
 	for (i = 0; i < memory->count; i++)
 	{
 		const char *rest = memory_below(memory->files[i].path, path);
-		StoreEntry entry = {
-			.name = rest, .bytes = memory->files[i].length, .age = -1, .readable = true};
+		char version[16];
+		StoreEntry entry = {.name = rest,
+							.bytes = memory->files[i].length,
+							.age = -1,
+							.readable = true,
+							.version = version};
 
-		if (rest == NULL || memory->files[i].now == NULL)
+		if (rest == NULL || memory->files[i].now == NULL || (fails && !memory->afterwards))
 			continue;
 		found = true;
+		snprintf(version, sizeof(version), "%u", memory->files[i].version);
 		if (listing->wanted(rest, listing->argument))
 			listing->visit(&entry, listing->argument);
 	}
+	pthread_mutex_unlock(&memory->mutex);
 	if (fails)
 		return memory_failure(memory);
 	return found ? store_ok() : store_failure(STORE_ABSENT, NULL, "there is none");
@@ -409,21 +420,27 @@ static StoreResult
 memory_lock(Storage *storage, const char *path, LockMode mode, StoreLock **lock)
 {
 	MemoryStorage *memory = memory_of(storage);
+	StoreResult result = store_ok();
 	const StoreLock *other;
 
+	pthread_mutex_lock(&memory->mutex);
 	if (memory_fails(memory))
-		return memory_failure(memory);
+		result = memory_failure(memory);
 	for (other = memory->locks; other != NULL; other = other->next)
 	{
 		if (strcmp(other->path, path) == 0 && (mode != LOCK_SHARED || other->mode != LOCK_SHARED))
-			return store_failure(STORE_BUSY, NULL, "somebody has it");
+			result = store_failure(STORE_BUSY, NULL, "somebody has it");
 	}
-	*lock = xcalloc(1, sizeof(StoreLock));
-	snprintf((*lock)->path, sizeof((*lock)->path), "%s", path);
-	(*lock)->mode = mode;
-	(*lock)->next = memory->locks;
-	memory->locks = *lock;
-	return store_ok();
+	if (result.code == STORE_OK)
+	{
+		*lock = xcalloc(1, sizeof(StoreLock));
+		snprintf((*lock)->path, sizeof((*lock)->path), "%s", path);
+		(*lock)->mode = mode;
+		(*lock)->next = memory->locks;
+		memory->locks = *lock;
+	}
+	pthread_mutex_unlock(&memory->mutex);
+	return result;
 }
 
 static bool

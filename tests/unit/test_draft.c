@@ -43,7 +43,7 @@ begin_draft(Repository *repository)
 	database->encoding = xstrdup("UTF8");
 	database->provider = xstrdup("c");
 	database->tablespace = xstrdup("pg_default");
-	assert_true(draft_begin(draft));
+	assert_true(draft_begin(draft, NULL, NULL));
 	return draft;
 }
 

@@ -63,7 +63,7 @@ begin(BaseBackup *backup)
 	return backup->server.connection != NULL &&
 		   base_server_look(&backup->server, backup->manifest) &&
 		   base_archive_check(&backup->server, backup->repository, backup->manifest) &&
-		   draft_begin(backup->draft);
+		   draft_begin(backup->draft, NULL, NULL);
 }
 
 /*

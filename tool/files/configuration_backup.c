@@ -86,7 +86,7 @@ begin_draft(ConfigurationBackup *backup, Repository *repository, const char *set
 		return false;
 	backup->manifest = draft_manifest(backup->draft);
 	backup->manifest->snapshot_at = utc_now();
-	return draft_begin(backup->draft);
+	return draft_begin(backup->draft, NULL, NULL);
 }
 
 /* The same file under two names would be restored twice. */

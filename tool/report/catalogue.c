@@ -195,8 +195,12 @@ catalogue_add_present(const Settings *settings, json_t *payload, Repository *rep
 		return;
 	present = json_array();
 
+	/* What an earlier look has shown may be of some time ago. */
+	repository_look_end(repository);
+	repository_look_begin(repository, true);
 	if (!repository_list(repository, NULL, &names, &count))
 		count = -1;
+	repository_look_end(repository);
 	for (i = 0; i < count && count <= PRESENT_MOST; i++)
 	{
 		/* The catalog does not have them. */

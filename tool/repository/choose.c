@@ -28,6 +28,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "at_once.h"
 #include "backups.h"
 #include "interrupt.h"
 #include "log.h"
@@ -49,6 +50,7 @@ typedef struct Candidate
 {
 	const BackupName *name;
 	double when;
+	bool peeked;  /* the beginning of the manifest has told */
 	bool read;    /* the whole manifest, so that its digests have told */
 	bool damaged; /* and only the id is left */
 	bool removed; /* since it was listed: it is none any more */
@@ -165,16 +167,35 @@ is_later(Repository *repository, const Candidate *a, const Candidate *b)
 
 /* ---- choosing ---- */
 
+typedef struct Peeking
+{
+	Repository *repository;
+	Candidate *candidates;
+} Peeking;
+
+static void
+peek_at(size_t item, void *argument)
+{
+	const Peeking *peeking = argument;
+	Candidate *candidate = &peeking->candidates[item];
+
+	candidate->peeked =
+		!interrupted() && peek_time(peeking->repository, candidate->name, &candidate->when);
+}
+
 static Candidate *
 find_candidates(Repository *repository, const BackupName *names, int count)
 {
 	Candidate *candidates = xcalloc((size_t) count + 1, sizeof(Candidate));
+	Peeking peeking = {repository, candidates};
 	int i;
 
 	for (i = 0; i < count; i++)
-	{
 		candidates[i].name = &names[i];
-		if (!interrupted() && !peek_time(repository, &names[i], &candidates[i].when))
+	at_once((size_t) count, storage_requests(repository->storage), peek_at, &peeking);
+	for (i = 0; i < count; i++)
+	{
+		if (!candidates[i].peeked && !interrupted())
 			read_candidate(repository, &candidates[i]);
 	}
 	return candidates;

@@ -64,6 +64,7 @@ typedef struct Repository
 	bool damaged_elsewhere;   /* the same: it is damaged in a place that was asked before */
 	OtherPlaces *others;      /* where it is read from, too (other_places.h); NULL: nowhere */
 	bool only_looks;          /* each request counts (repository_only_look()) */
+	bool looks;               /* … for a while (repository_look_begin()) */
 	char *left_out;           /* one of several places that could not be opened; NULL: none */
 	bool one_of_several;      /* a place among others */
 	_Atomic bool given_up;    /* … which could not be reached, so that the others are asked */
@@ -83,6 +84,14 @@ typedef enum KeyWrapping
  * others change meanwhile, and must not change anything.
  */
 extern void repository_only_look(Repository *repository);
+
+/*
+ * The same for a while, for a command that goes on to write, or has locked what it looks at.
+ * What has an answer at once, as a directory, is asked as ever.  ahead: all directories of
+ * manifests are listed now, at the same time; else each when it is asked for.
+ */
+extern void repository_look_begin(Repository *repository, bool ahead);
+extern void repository_look_end(Repository *repository);
 
 /* Forget what is unclear in it. */
 extern void unclear_free(Repository *repository);

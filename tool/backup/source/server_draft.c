@@ -14,13 +14,29 @@
 #include "server_identity.h"
 #include "standby.h"
 
+typedef struct Source
+{
+	Repository *repository;
+	Connection *connection;
+	const BackupSettings *settings;
+} Source;
+
+static bool
+check_source(BackupDraft *draft, void *argument)
+{
+	const Source *source = argument;
+	Manifest *manifest = draft_manifest(draft);
+
+	return standby_check(source->connection, manifest, draft_previous(draft)) &&
+		   server_identity_check(source->repository, draft_owner(draft), manifest,
+								 draft_previous(draft), source->settings->same_server);
+}
+
 bool
 server_draft_begin(BackupDraft *draft, Repository *repository, Connection *connection,
 				   const BackupSettings *settings)
 {
-	Manifest *manifest = draft_manifest(draft);
+	Source source = {repository, connection, settings};
 
-	return draft_begin(draft) && standby_check(connection, manifest, draft_previous(draft)) &&
-		   server_identity_check(repository, draft_owner(draft), manifest, draft_previous(draft),
-								 settings->same_server);
+	return draft_begin(draft, check_source, &source);
 }

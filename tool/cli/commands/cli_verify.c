@@ -326,6 +326,10 @@ run_verify(const Settings *settings)
 		return false;
 	verify_level_parse(settings->command->level, &run.level, &run.percent);
 	good = repository_lock_shared(run.repository);
+	/* What reads no object asks for little else; nothing is removed meanwhile. */
+	if (good && run.level == VERIFY_LEVEL_PRESENT && run.repository->shared_lock != NULL &&
+		!repository_has_others(run.repository))
+		repository_look_begin(run.repository, false);
 	if (good && settings->general->narguments > 0)
 	{
 		names = xcalloc(1, sizeof(BackupName));
@@ -347,6 +351,7 @@ run_verify(const Settings *settings)
 			interrupt_too_late();
 	}
 	free(names);
+	repository_look_end(run.repository);
 	repository_close(run.repository);
 	return good;
 }

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "at_once.h"
 #include "backup_settings.h"
 #include "backup_warning.h"
 #include "backups.h"
@@ -99,27 +100,87 @@ previous_name(const BackupDraft *draft, BackupName *name)
 	return name;
 }
 
-bool
-draft_begin(BackupDraft *draft)
+/* Both locks of a backup; *good of each. */
+typedef struct Locking
 {
-	Repository *repository = draft->repository;
-	BackupName name = {.owner = manifest_owner(draft->manifest)};
-	BackupName previous;
+	BackupDraft *draft;
+	bool good[2];
+} Locking;
 
-	draft->owner = name.owner;
-	if (!writer_state_is_meant(repository) || !repository_lock_shared(repository) ||
-		!repository_lock_backup(repository, &draft->owner, &draft->lock) ||
-		!repository_new_id(repository, &draft->owner, draft->manifest->id))
-		return false;
-	unclear_warn(repository);
-	if (!unclear_may_add(repository, &name, 1))
-		return false;
+static void
+take_lock(size_t item, void *argument)
+{
+	Locking *locking = argument;
+	BackupDraft *draft = locking->draft;
+
+	if (item == 0)
+		locking->good[0] = repository_lock_shared(draft->repository);
+	else
+		locking->good[1] = repository_lock_backup(draft->repository, &draft->owner, &draft->lock);
+}
+
+/* At the same time where an answer takes its time: neither of them waits for the other. */
+static bool
+take_locks(BackupDraft *draft)
+{
+	Locking locking = {.draft = draft};
+
+	if (storage_requests(draft->repository->storage) == 1)
+		return repository_lock_shared(draft->repository) &&
+			   repository_lock_backup(draft->repository, &draft->owner, &draft->lock);
+	at_once(2, 2, take_lock, &locking);
+	return locking.good[0] && locking.good[1];
+}
+
+/*
+ * Look what is there, once: nobody removes anything while the repository is locked, and what
+ * others add belongs to other owners.
+ */
+static bool
+look_around(BackupDraft *draft, DraftCheck check, void *argument)
+{
+	const BackupName name = {.owner = draft->owner};
+	Repository *repository = draft->repository;
+	bool good;
+
+	repository_look_begin(repository, true);
+	good = repository_new_id(repository, &draft->owner, draft->manifest->id);
+	if (good)
+		unclear_warn(repository);
+	good = good && unclear_may_add(repository, &name, 1);
 
 	/* Files are encrypted one by one, which gives other bytes each time. */
-	if (draft->owner.kind != BACKUP_OF_FILES)
+	if (good && draft->owner.kind != BACKUP_OF_FILES)
 		draft->previous = manifest_to_build_on(repository, &draft->owner);
-	if (!removal_lock_begin(repository, previous_name(draft, &previous)))
+	good = good && (check == NULL || check(draft, argument));
+	repository_look_end(repository);
+	return good;
+}
+
+/* The first backup of anything large: nothing of it is there. */
+static void
+expect_much(const BackupDraft *draft)
+{
+	Storage *storage = draft->repository->storage;
+	BackupKind kind = draft->owner.kind;
+
+	if (storage->expect_much != NULL && draft->previous == NULL &&
+		(kind == BACKUP_OF_DATABASE || kind == BACKUP_OF_CLUSTER))
+		storage->expect_much(storage);
+}
+
+bool
+draft_begin(BackupDraft *draft, DraftCheck check, void *argument)
+{
+	Repository *repository = draft->repository;
+	BackupName previous;
+
+	draft->owner = manifest_owner(draft->manifest);
+	if (!writer_state_is_meant(repository) || !take_locks(draft) ||
+		!look_around(draft, check, argument) ||
+		!removal_lock_begin(repository, previous_name(draft, &previous)))
 		return false;
+	expect_much(draft);
 	draft->store = object_store_create(repository, draft->owner.server, draft->manifest->codec,
 									   draft->previous);
 	return true;

@@ -34,11 +34,15 @@ extern BackupDraft *draft_create(Repository *repository, BackupKind kind, const 
 /* The manifest that is being made; its members and sums are draft_publish()'s. */
 extern Manifest *draft_manifest(BackupDraft *draft);
 
+/* May a backup of this be made?  Asked when draft_previous() is known.  False: reported. */
+typedef bool (*DraftCheck)(BackupDraft *draft, void *argument);
+
 /*
- * Lock the repository and the owner that the manifest names, choose an id, and
- * find what is there to build on.  False (reported) on failure.
+ * Lock the repository and the owner that the manifest names, choose an id, find what is there to
+ * build on, and ask the check (NULL: none), which may look at the backups of the repository.
+ * False (reported) on failure.
  */
-extern bool draft_begin(BackupDraft *draft);
+extern bool draft_begin(BackupDraft *draft, DraftCheck check, void *argument);
 extern const Owner *draft_owner(const BackupDraft *draft);
 
 /* The latest backup of the owner; NULL if there is none to build on, or that would be useless. */

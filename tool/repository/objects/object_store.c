@@ -148,11 +148,11 @@ object_store_create(Repository *repository, const char *server, Codec codec,
 	store->queue = put_queue_create(repository->storage, note_answer);
 	object_set_init(&store->taken);
 	object_set_init(&store->bad);
-	bad_objects_load(repository, server, &store->bad);
 	/* Another codec, cipher or server means other files. */
-	if (previous != NULL && previous->codec == codec && previous->cipher == store->cipher &&
-		strcmp(previous->server.label, server) == 0)
-		reusable_find_out(&store->reusable, repository, previous, &store->bad);
+	if (previous != NULL && (previous->codec != codec || previous->cipher != store->cipher ||
+							 strcmp(previous->server.label, server) != 0))
+		previous = NULL;
+	reusable_find_out(&store->reusable, repository, server, previous, &store->bad);
 	return store;
 }
 

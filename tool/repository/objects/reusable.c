@@ -11,13 +11,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "at_once.h"
+#include "bad_objects.h"
 #include "log.h"
 #include "memory.h"
 
 /* What the listing looks for. */
 typedef struct Search
 {
+	const Repository *repository;
+	const char *server;
 	const Manifest *previous;
+	ObjectSet *bad;
 	char suffix[32]; /* of all its objects */
 	bool first[256]; /* the directories that have any of them */
 	ObjectSet named; /* the fingerprint is the position in the manifest */
@@ -78,9 +83,9 @@ note_file(const StoreEntry *file, void *argument)
 
 /* Mark what of the manifest is there. */
 static void
-list_objects(Search *search, const Repository *repository)
+list_objects(Search *search)
 {
-	Storage *storage = repository->storage;
+	Storage *storage = search->repository->storage;
 	char *directory = server_path(search->previous->server.label, "objects");
 	FileListing listing = {is_wanted, note_file, search};
 	StoreResult result = storage->list_files(storage, directory, &listing);
@@ -103,9 +108,21 @@ compare_positions(const void *a, const void *b, void *argument)
 				  object_key(&previous->objects[*(const uint32_t *) b]));
 }
 
+/* Two directories, which need not be listed one after the other. */
+static void
+look(size_t item, void *argument)
+{
+	Search *search = argument;
+
+	if (item == 0)
+		bad_objects_load(search->repository, search->server, search->bad);
+	else
+		list_objects(search);
+}
+
 /* Keep what is there and good, in its order. */
 static void
-keep_those(Reusable *reusable, const Search *search, const ObjectSet *bad)
+keep_those(Reusable *reusable, const Search *search)
 {
 	const Manifest *previous = search->previous;
 	uint32_t i;
@@ -115,7 +132,7 @@ keep_those(Reusable *reusable, const Search *search, const ObjectSet *bad)
 	for (i = 0; i < previous->nobjects; i++)
 	{
 		if (search->there[i] &&
-			object_set_find(bad, previous->objects[i].id, previous->codec) == NULL)
+			object_set_find(search->bad, previous->objects[i].id, previous->codec) == NULL)
 			reusable->positions[reusable->count++] = i;
 	}
 	qsort_r(reusable->positions, reusable->count, sizeof(uint32_t), compare_positions,
@@ -123,15 +140,18 @@ keep_those(Reusable *reusable, const Search *search, const ObjectSet *bad)
 }
 
 void
-reusable_find_out(Reusable *reusable, const Repository *repository, const Manifest *previous,
-				  const ObjectSet *bad)
+reusable_find_out(Reusable *reusable, const Repository *repository, const char *server,
+				  const Manifest *previous, ObjectSet *bad)
 {
-	Search search = {.previous = previous};
+	Search search = {.repository = repository, .server = server, .previous = previous, .bad = bad};
 	uint32_t i;
 
 	memset(reusable, 0, sizeof(*reusable));
-	if (previous->nobjects == 0)
+	if (previous == NULL || previous->nobjects == 0)
+	{
+		bad_objects_load(repository, server, bad);
 		return;
+	}
 	snprintf(search.suffix, sizeof(search.suffix), "%s%s", codec_suffix(previous->codec),
 			 cipher_suffix(previous->cipher));
 	search.there = xcalloc(previous->nobjects, sizeof(bool));
@@ -145,8 +165,8 @@ reusable_find_out(Reusable *reusable, const Repository *repository, const Manife
 		if (entry != NULL)
 			entry->fingerprint = i;
 	}
-	list_objects(&search, repository);
-	keep_those(reusable, &search, bad);
+	at_once(2, storage_requests(repository->storage), look, &search);
+	keep_those(reusable, &search);
 	object_set_free(&search.named);
 	free(search.there);
 }

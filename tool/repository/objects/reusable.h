@@ -25,11 +25,12 @@ typedef struct Reusable
 } Reusable;
 
 /*
- * Find out; the manifest must outlive the result.  What is in `bad` cannot be
- * used.  Where the objects cannot be listed that is a warning, and nothing can.
+ * Find out; the manifest (NULL: none) must outlive the result.  What somebody found damaged of
+ * this server's is added to `bad`, and cannot be used.  Where the objects cannot be listed that is
+ * a warning, and nothing can.
  */
-extern void reusable_find_out(Reusable *reusable, const Repository *repository,
-							  const Manifest *previous, const ObjectSet *bad);
+extern void reusable_find_out(Reusable *reusable, const Repository *repository, const char *server,
+							  const Manifest *previous, ObjectSet *bad);
 
 /* The object of this id, or of this content if it is encrypted; NULL if there is none. */
 extern const ManifestObject *reusable_find(const Reusable *reusable, const char *key);

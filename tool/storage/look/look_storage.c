@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "at_once.h"
+#include "directory_lists.h"
 #include "file_cache.h"
 #include "memory.h"
 #include "storage_use.h"
@@ -38,57 +40,48 @@ typedef struct Tree
 	StoreResult result;
 } Tree;
 
+/* A file that was read, where nothing tells one version of it from another. */
+typedef struct LookContent
+{
+	struct LookContent *next;
+	char *path;
+	Buffer content;
+	StoreInfo info;
+} LookContent;
+
 typedef struct LookStorage
 {
 	Storage storage; /* first */
 	Storage *bucket;
-	FileCache *cache;
+	DirectoryLists *lists; /* of directories that are not listed as trees */
+	bool versions;         /* by which files, and trees of them, are known */
+	bool parts;            /* are read as such, if that is all that is asked for */
 	pthread_mutex_t mutex; /* for what follows */
+	FileCache *cache;
 	Tree *trees;
-	char **top; /* names at the top; NULL: not known yet */
-	size_t top_count;
-	StoreResult top_result;
+	LookContent *contents;
 } LookStorage;
 
 /* ---- what is listed ---- */
 
 static bool
-note_top(const char *name, void *argument)
+stop_at_once(const char *name, void *argument)
 {
-	LookStorage *look = argument;
-
-	look->top = xrealloc(look->top, (look->top_count + 2) * sizeof(char *));
-	look->top[look->top_count++] = xstrdup(name);
-	return true;
-}
-
-/* The mutex is held. */
-static const StoreResult *
-list_top(LookStorage *look)
-{
-	if (look->top == NULL)
-	{
-		look->top = xcalloc(1, sizeof(char *));
-		look->top_result = look->bucket->list(look->bucket, ".", note_top, look);
-	}
-	return &look->top_result;
+	(void) name;
+	(void) argument;
+	return false;
 }
 
 /* Is there a directory of this name at the top?  True if that is not known. */
 static bool
 has_at_top(LookStorage *look, const char *path)
 {
-	size_t length = strcspn(path, "/");
-	size_t i;
+	char *first = xasprintf("%.*s", (int) strcspn(path, "/"), path);
+	bool known = directory_lists_visit(look->lists, ".", stop_at_once, NULL).code == STORE_OK;
+	bool has = !known || !directory_lists_lack(look->lists, first);
 
-	if (list_top(look)->code != STORE_OK)
-		return true;
-	for (i = 0; i < look->top_count; i++)
-	{
-		if (strncmp(look->top[i], path, length) == 0 && look->top[i][length] == '/')
-			return true;
-	}
-	return false;
+	free(first);
+	return has;
 }
 
 /*
@@ -98,7 +91,7 @@ has_at_top(LookStorage *look, const char *path)
 static size_t
 tree_length(const char *path)
 {
-	static const char *const trees[] = {"backups", "globals", "config", "damaged"};
+	static const char *const trees[] = {"backups", "globals", "config", "base", "damaged"};
 	const char *rest = path;
 	size_t i;
 
@@ -136,12 +129,33 @@ compare_files(const void *a, const void *b)
 	return strcmp(((const LookFile *) a)->path, ((const LookFile *) b)->path);
 }
 
+/* List a directory whose name is the beginning of a path, and all that is below it. */
+static Tree *
+list_tree(LookStorage *look, const char *path, size_t length)
+{
+	Tree *tree = xcalloc(1, sizeof(Tree));
+	const FileListing listing = {.wanted = storage_wants_all, .visit = note_file, .argument = tree};
+
+	tree->path = xasprintf("%.*s/", (int) length, path);
+	tree->result = look->bucket->list_files(look->bucket, tree->path, &listing);
+	if (tree->count > 0)
+		qsort(tree->files, tree->count, sizeof(LookFile), compare_files);
+	return tree;
+}
+
+/* The mutex is held. */
+static void
+keep_tree(LookStorage *look, Tree *tree)
+{
+	tree->next = look->trees;
+	look->trees = tree;
+}
+
 /* The tree that a path is in, or is; NULL: none. */
 static const Tree *
 tree_of(LookStorage *look, const char *path)
 {
-	const FileListing listing = {.wanted = storage_wants_all, .visit = note_file};
-	size_t length = tree_length(path);
+	size_t length = look->versions ? tree_length(path) : 0;
 	Tree *tree;
 
 	if (length == 0)
@@ -152,21 +166,14 @@ tree_of(LookStorage *look, const char *path)
 		if (strlen(tree->path) == length + 1 && strncmp(tree->path, path, length) == 0)
 			break;
 	}
-	if (tree == NULL)
+	if (tree == NULL && has_at_top(look, path))
+		keep_tree(look, tree = list_tree(look, path, length));
+	else if (tree == NULL)
 	{
-		FileListing mine = listing;
-
 		tree = xcalloc(1, sizeof(Tree));
 		tree->path = xasprintf("%.*s/", (int) length, path);
-		mine.argument = tree;
-		if (has_at_top(look, path))
-			tree->result = look->bucket->list_files(look->bucket, tree->path, &mine);
-		else
-			tree->result = store_failure(STORE_ABSENT, NULL, "nothing is there");
-		if (tree->count > 0)
-			qsort(tree->files, tree->count, sizeof(LookFile), compare_files);
-		tree->next = look->trees;
-		look->trees = tree;
+		tree->result = store_failure(STORE_ABSENT, NULL, "nothing is there");
+		keep_tree(look, tree);
 	}
 	pthread_mutex_unlock(&look->mutex);
 	return tree;
@@ -225,31 +232,51 @@ look_list(Storage *storage, const char *path, StorageVisitor visitor, void *argu
 {
 	LookStorage *look = (LookStorage *) storage;
 	const Tree *tree = tree_of(look, path);
-	StoreResult result;
-	size_t i;
 
 	if (tree != NULL)
 		return tree->result.code == STORE_OK ? visit_directory(tree, path, visitor, argument)
 											 : tree->result;
-	if (strcmp(path, ".") != 0)
-	{
-		bool there;
+	if (strcmp(path, ".") != 0 && !has_at_top(look, path))
+		return store_failure(STORE_ABSENT, NULL, "nothing is there");
+	return directory_lists_visit(look->lists, path, visitor, argument);
+}
 
-		pthread_mutex_lock(&look->mutex);
-		there = has_at_top(look, path);
-		pthread_mutex_unlock(&look->mutex);
-		return there ? look->bucket->list(look->bucket, path, visitor, argument)
-					 : store_failure(STORE_ABSENT, NULL, "nothing is there");
-	}
-	pthread_mutex_lock(&look->mutex);
-	result = *list_top(look);
-	pthread_mutex_unlock(&look->mutex);
-	for (i = 0; i < look->top_count; i++)
+typedef struct Ahead
+{
+	LookStorage *look;
+	char *const *directories;
+} Ahead;
+
+static void
+list_ahead(size_t item, void *argument)
+{
+	const Ahead *ahead = argument;
+	LookStorage *look = ahead->look;
+	const char *path = ahead->directories[item];
+	size_t length = tree_length(path);
+	Tree *tree;
+
+	if (length == 0)
 	{
-		if (!visitor(look->top[i], argument))
-			break;
+		directory_lists_ahead(look->lists, &ahead->directories[item], 1);
+		return;
 	}
-	return result;
+	tree = list_tree(look, path, length);
+	pthread_mutex_lock(&look->mutex);
+	keep_tree(look, tree);
+	pthread_mutex_unlock(&look->mutex);
+}
+
+void
+look_storage_ahead(Storage *storage, char *const *directories, size_t count)
+{
+	LookStorage *look = (LookStorage *) storage;
+	Ahead ahead = {look, directories};
+
+	if (look->versions)
+		at_once(count, storage_requests(look->bucket), list_ahead, &ahead);
+	else
+		directory_lists_ahead(look->lists, directories, count);
 }
 
 /* ---- reading ---- */
@@ -321,8 +348,118 @@ read_and_keep(LookStorage *look, const CachedFile *file, Buffer *content)
 		return result;
 	content->length = info.bytes;
 	if (info.bytes == file->bytes && same_version(info.version, file->version))
+	{
+		pthread_mutex_lock(&look->mutex);
 		file_cache_put(look->cache, file, content->data);
+		pthread_mutex_unlock(&look->mutex);
+	}
 	return result;
+}
+
+/* A reader of a file that is in memory; it takes the content over. */
+static StoreResult
+open_content(Buffer *content, uint64_t offset, uint64_t length, StoreReader **reader)
+{
+	LookReader *made;
+
+	if (content->length < offset || (length != STORE_TO_END && content->length - offset < length))
+	{
+		buffer_free(content);
+		return store_failure(STORE_DAMAGED, NULL, "it is too short");
+	}
+	made = xcalloc(1, sizeof(LookReader));
+	made->reader = (StoreReader){.read = read_on, .close = close_reader};
+	made->content = *content;
+	made->taken = offset;
+	made->end = length == STORE_TO_END ? content->length : offset + length;
+	*reader = &made->reader;
+	return store_ok();
+}
+
+/* What was read of a path before; NULL: nothing.  It stays until the end. */
+static const LookContent *
+find_content(LookStorage *look, const char *path)
+{
+	const LookContent *known;
+
+	pthread_mutex_lock(&look->mutex);
+	for (known = look->contents; known != NULL && strcmp(known->path, path) != 0;)
+		known = known->next;
+	pthread_mutex_unlock(&look->mutex);
+	return known;
+}
+
+/* Read a file, and keep it, unless it is large: then it is read as ever. */
+static StoreResult
+read_content(LookStorage *look, const char *path, StoreReader **reader, StoreInfo *info,
+			 const LookContent **kept)
+{
+	StoreResult result = look->bucket->get(look->bucket, path, 0, STORE_TO_END, reader, info);
+	LookContent *made;
+
+	*kept = NULL;
+	if (result.code != STORE_OK || info->bytes > WHOLE_BYTES)
+		return result;
+	made = xcalloc(1, sizeof(LookContent));
+	buffer_reserve(&made->content, info->bytes);
+	result = (*reader)->read(*reader, made->content.data, info->bytes);
+	(*reader)->close(*reader);
+	if (result.code != STORE_OK)
+	{
+		buffer_free(&made->content);
+		free(made);
+		return result;
+	}
+	made->content.length = info->bytes;
+	made->info = *info;
+	made->path = xstrdup(path);
+	pthread_mutex_lock(&look->mutex);
+	made->next = look->contents;
+	look->contents = made;
+	pthread_mutex_unlock(&look->mutex);
+	*kept = made;
+	return result;
+}
+
+/* What has no version is read whole once, as long as nobody asks for a part of it. */
+static StoreResult
+get_unlisted(LookStorage *look, const char *path, uint64_t offset, uint64_t length,
+			 StoreReader **reader, StoreInfo *info)
+{
+	const LookContent *known = find_content(look, path);
+	StoreResult result = store_ok();
+	Buffer copy;
+
+	if (directory_lists_lack(look->lists, path))
+		return store_failure(STORE_ABSENT, NULL, "it is not there");
+	if (known == NULL && (look->versions || offset > 0 || length != STORE_TO_END))
+		return look->bucket->get(look->bucket, path, offset, length, reader, info);
+	if (known == NULL)
+		result = read_content(look, path, reader, info, &known);
+	if (known == NULL)
+		return result;
+	*info = known->info;
+	buffer_init(&copy);
+	buffer_append(&copy, known->content.data, known->content.length);
+	return open_content(&copy, offset, length, reader);
+}
+
+/* A listed file, as it was read before, or is now; *part: it was not, and a part will do. */
+static StoreResult
+get_listed(LookStorage *look, const LookFile *listed, Buffer *content, bool *part)
+{
+	const Storage *storage = &look->storage;
+	const CachedFile file = {.place = storage->place != NULL ? storage->place : storage->location,
+							 .path = listed->path,
+							 .version = listed->version,
+							 .bytes = listed->bytes};
+	bool cached;
+
+	pthread_mutex_lock(&look->mutex);
+	cached = file_cache_get(look->cache, &file, content);
+	pthread_mutex_unlock(&look->mutex);
+	*part = *part && !cached;
+	return cached || *part ? store_ok() : read_and_keep(look, &file, content);
 }
 
 static StoreResult
@@ -332,39 +469,31 @@ look_get(Storage *storage, const char *path, uint64_t offset, uint64_t length, S
 	LookStorage *look = (LookStorage *) storage;
 	const Tree *tree = tree_of(look, path);
 	const LookFile *listed = tree != NULL ? find_file(tree, path) : NULL;
-	CachedFile file = {.path = path};
-	StoreResult result = store_ok();
-	LookReader *made;
+	bool part = look->parts && length != STORE_TO_END;
+	StoreResult result;
+	Buffer content;
 
-	if (tree != NULL && tree->result.code == STORE_OK && listed == NULL)
+	if (tree == NULL)
+		return get_unlisted(look, path, offset, length, reader, info);
+	if (tree->result.code == STORE_OK && listed == NULL)
 		return store_failure(STORE_ABSENT, NULL, "it is not there");
-	if (tree != NULL && tree->result.code == STORE_ABSENT)
+	if (tree->result.code == STORE_ABSENT)
 		return tree->result;
 	if (listed == NULL || listed->version[0] == '\0' || listed->bytes > WHOLE_BYTES ||
 		listed->bytes == 0)
 		return look->bucket->get(look->bucket, path, offset, length, reader, info);
-	file.place = look->storage.place != NULL ? look->storage.place : look->storage.location;
-	file.version = listed->version;
-	file.bytes = listed->bytes;
-	made = xcalloc(1, sizeof(LookReader));
-	made->reader = (StoreReader){.read = read_on, .close = close_reader};
-	if (!file_cache_get(look->cache, &file, &made->content))
-		result = read_and_keep(look, &file, &made->content);
-	if (result.code == STORE_OK &&
-		(made->content.length < offset ||
-		 (length != STORE_TO_END && made->content.length - offset < length)))
-		result = store_failure(STORE_DAMAGED, NULL, "it is too short");
+	buffer_init(&content);
+	result = get_listed(look, listed, &content, &part);
+	if (part)
+		return look->bucket->get(look->bucket, path, offset, length, reader, info);
 	if (result.code != STORE_OK)
 	{
-		close_reader(&made->reader);
+		buffer_free(&content);
 		return result;
 	}
-	made->taken = offset;
-	made->end = length == STORE_TO_END ? made->content.length : offset + length;
-	*info = (StoreInfo){.bytes = made->content.length, .age = listed->age};
+	*info = (StoreInfo){.bytes = content.length, .age = listed->age};
 	snprintf(info->version, sizeof(info->version), "%s", listed->version);
-	*reader = &made->reader;
-	return store_ok();
+	return open_content(&content, offset, length, reader);
 }
 
 static StoreResult
@@ -374,6 +503,8 @@ look_head(Storage *storage, const char *path, StoreInfo *info)
 	const Tree *tree = tree_of(look, path);
 	const LookFile *listed = tree != NULL ? find_file(tree, path) : NULL;
 
+	if (tree == NULL && directory_lists_lack(look->lists, path))
+		return store_failure(STORE_ABSENT, NULL, "it is not there");
 	if (tree == NULL || (tree->result.code != STORE_OK && tree->result.code != STORE_ABSENT))
 		return look->bucket->head(look->bucket, path, info);
 	if (listed == NULL)
@@ -442,9 +573,8 @@ look_examine(Storage *storage, const char *path, StoreFacts *facts)
 }
 
 static void
-look_close(Storage *storage)
+free_trees(LookStorage *look)
 {
-	LookStorage *look = (LookStorage *) storage;
 	Tree *tree;
 	size_t i;
 
@@ -460,17 +590,40 @@ look_close(Storage *storage)
 		free(tree->path);
 		free(tree);
 	}
-	for (i = 0; i < look->top_count; i++)
-		free(look->top[i]);
-	free(look->top);
-	file_cache_close(look->cache);
-	pthread_mutex_destroy(&look->mutex);
-	look->bucket->close(look->bucket);
-	free(look);
 }
 
 Storage *
-look_storage(Storage *storage, const char *state_directory)
+look_storage_end(Storage *storage)
+{
+	LookStorage *look = (LookStorage *) storage;
+	Storage *bucket = look->bucket;
+	LookContent *content;
+
+	free_trees(look);
+	while ((content = look->contents) != NULL)
+	{
+		look->contents = content->next;
+		buffer_free(&content->content);
+		free(content->path);
+		free(content);
+	}
+	directory_lists_free(look->lists);
+	file_cache_close(look->cache);
+	pthread_mutex_destroy(&look->mutex);
+	free(look);
+	return bucket;
+}
+
+static void
+look_close(Storage *storage)
+{
+	Storage *bucket = look_storage_end(storage);
+
+	bucket->close(bucket);
+}
+
+Storage *
+look_storage(Storage *storage, const char *state_directory, bool parts)
 {
 	LookStorage *look = xcalloc(1, sizeof(LookStorage));
 
@@ -491,6 +644,9 @@ look_storage(Storage *storage, const char *state_directory)
 							  .examine = look_examine,
 							  .close = look_close};
 	look->bucket = storage;
+	look->lists = directory_lists_create(storage);
+	look->versions = storage->can.replace_if;
+	look->parts = parts;
 	look->cache = file_cache_open(state_directory);
 	pthread_mutex_init(&look->mutex, NULL);
 	return &look->storage;
