@@ -87,5 +87,6 @@ nothing_can_be_locked(@repo);
 
 faults_survived(\@repo, qw(503 500 error200 cut lost half slow skewed page404 bare412 page200));
 expire_in_two_steps(\@repo, 'DELETE /testaccount/bucket/nightly/objects/');
+locked_as_a_whole('safe', 'locked');
 
 done_testing();

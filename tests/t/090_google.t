@@ -64,5 +64,6 @@ nothing_can_be_locked(@repo);
 
 faults_survived(\@repo, qw(503 500 error200 cut lost half slow skewed page404 bare412 page200));
 expire_in_two_steps(\@repo, 'POST /bucket/?delete');
+locked_as_a_whole('safe', 'COMPLIANCE');
 
 done_testing();
