@@ -228,6 +228,7 @@ tool_ok([ 'expire', '--repo', $repo, @catalogue ], 'the files are back');
 is(query('postgres', $rpo), 1, 'and so is the backup');
 like(query('postgres', $status), qr/^backup of lost\|ok/m, 'says the status');
 unlink(glob("'$repo/backups/lost/*'"));
+rmdir("$repo/backups/lost") or die $!;
 query('postgres', "SELECT nex_backup_sync('$literal')");
 unlike(query('postgres', $status), qr/of lost/, 'nex_backup_sync() forgets it');
 is(query('postgres', 'SELECT count(*) FROM nex_backup.backups WHERE gone IS NOT NULL'), 0, 'nothing else is gone');

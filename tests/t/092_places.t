@@ -127,6 +127,13 @@ unlike(status_of("copy in $place"), qr/DAMAGED/, 'no word is left');
 	}
 }
 
+# The globals are not the database of that name.
+my $said = "SELECT nex_backup.note_copy_verified(c.repository, c.location, c.host, '%s', '20260101T000000Z', now(), %s, true) FROM nex_backup.copies c WHERE c.location = '$place'";
+query('postgres', sprintf($said, '', 'false') . ';' . sprintf($said, 'globals', 'true'));
+like(status_of("copy in $place"), qr{^critical\|.*globals/20260101T000000Z IS DAMAGED there}, 'globals that are damaged in the copy, beside a database "globals" that is not');
+query('postgres', sprintf($said, '', 'true'));
+unlike(status_of("copy in $place"), qr/DAMAGED/, '… until they are verified themselves');
+
 # A copy that no command has made stays one, too, while the repository is there.
 system('cp', '-a', $repo, $other) == 0 or die 'cp';
 back_up($other);

@@ -74,7 +74,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT EXISTS (SELECT FROM nex_backup.copies c
 		WHERE c.repository = $1 AND c.location = nex_backup.trimmed_location($2) AND c.host = nex_backup.copy_host($2, $3)
-			AND nex_backup.backup_text($4, $5) = ANY (c.bad_inside))
+			AND nex_backup.backup_key($4, $5) = ANY (c.bad_inside))
 $$;
 
 -- Record the verification of a backup in a copy.  As in note_verification(), one that did not look into it says nothing of
@@ -89,7 +89,7 @@ AS $$
 	SET verified = greatest($6, c.verified), last_seen = now(),
 		bad = (ARRAY(SELECT n.name WHERE NOT $7 OR n.known) || array_remove(c.bad, n.name))[:1000],
 		bad_inside = (ARRAY(SELECT n.name WHERE NOT $7 AND $8 OR n.known) || array_remove(c.bad_inside, n.name))[:1000]
-	FROM (SELECT nex_backup.backup_text($4, $5) AS name,
+	FROM (SELECT nex_backup.backup_key($4, $5) AS name,
 			nex_backup.copy_is_bad_inside($1, $2, $3, $4, $5) AND $8 IS NOT TRUE AS known) n
 	WHERE c.repository = $1 AND c.location = nex_backup.trimmed_location($2) AND c.host = nex_backup.copy_host($2, $3)
 $$;
@@ -103,7 +103,7 @@ AS $$
 	UPDATE nex_backup.copies c
 	SET bad = ARRAY(SELECT w.name FROM unnest(c.bad) WITH ORDINALITY w (name, place) WHERE w.name = ANY (l.names) ORDER BY w.place),
 		bad_inside = ARRAY(SELECT w.name FROM unnest(c.bad_inside) WITH ORDINALITY w (name, place) WHERE w.name = ANY (l.names) ORDER BY w.place)
-	FROM (SELECT coalesce(array_agg(nex_backup.backup_text(b.database, b.id)), '{}') AS names
+	FROM (SELECT coalesce(array_agg(nex_backup.backup_key(b.database, b.id)), '{}') AS names
 		FROM nex_backup.present_backups($4) b) l
 	WHERE c.repository = $1 AND c.location = nex_backup.trimmed_location($2) AND c.host = nex_backup.copy_host($2, $3)
 		AND c.bad <> '{}'
@@ -125,7 +125,7 @@ AS $$
 	)
 	UPDATE nex_backup.backups b
 	SET (verified, verified_ok, verified_inside) = (SELECT c.verified, false, n.name = ANY (c.bad_inside)
-		FROM nex_backup.backup_text(b.database, b.id) n (name) WHERE n.name = ANY (c.bad))
+		FROM nex_backup.backup_key(b.database, b.id) n (name) WHERE n.name = ANY (c.bad))
 	FROM copy c
 	WHERE b.repository = $1
 $$;
@@ -218,7 +218,7 @@ AS $$
 				ELSE 'copied ' || nex_backup.age_text(d.copied) END,
 			CASE WHEN d.late IS NOT NULL THEN 'LACKS a backup of ' || nex_backup.age_text(d.late) END,
 			'newest backup ' || d.newest, d.in_use,
-			d.bad[1] || CASE cardinality(d.bad) WHEN 1 THEN ' IS DAMAGED there'
+			regexp_replace(d.bad[1], '^/', 'globals/') || CASE cardinality(d.bad) WHEN 1 THEN ' IS DAMAGED there'
 				ELSE format(' and %s ARE DAMAGED there', nex_backup.count_text(cardinality(d.bad) - 1, 'other backup')) END,
 			CASE WHEN d.verified IS NULL THEN 'never verified there' ELSE 'verified ' || nex_backup.age_text(d.verified) END)
 	FROM shown d

@@ -87,6 +87,15 @@ AS $$
 	SELECT format('%s/%s', CASE $1 WHEN '' THEN 'globals' ELSE $1 END, $2)
 $$;
 
+-- The same as a key: a database can be called "globals".
+CREATE OR REPLACE FUNCTION nex_backup.backup_key(database text, id text)
+RETURNS text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT format('%s/%s', $1, $2)
+$$;
+
 -- "backup of invoices", "globals", "verify of globals", "backup of files of set etc"
 CREATE OR REPLACE FUNCTION nex_backup.owner_text(what text, database text)
 RETURNS text
@@ -94,7 +103,7 @@ LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT CASE WHEN nex_backup.is_file_set(database) THEN format('%s of files of set %s', what, substr(database, length('config/') + 1))
-		WHEN database <> '' THEN format('%s of %s', what, database)
+		WHEN database <> '' THEN format('%s of %s', what, CASE database WHEN 'globals' THEN '"globals"' ELSE database END)
 		WHEN what = 'backup' THEN 'globals' ELSE what || ' of globals' END
 $$;
 
