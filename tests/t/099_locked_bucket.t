@@ -175,6 +175,19 @@ my ($last) = reverse grep { /[.]sha256$/ } keys_there('copied/backups/shop/');
 my $end = epoch(locked_until($last =~ s/sha256$/json/r));
 is_deeply([ grep { epoch(locked_until("copied/$_")) < $end } ask('GET', "/$bucket/$last", '') =~ m{(objects/\S+)}g ], [], 'a copy is locked as a whole');
 
+# And so is one with other keys.
+my @other = bucket_options('other');
+$other[1] = "s3://$bucket/other";
+tool_ok([ 'init', @other, @lock ], 'init of another repository');
+tool_ok([ 'copy', '--re-encrypt', '--from', "$directory/b", '--to', $other[1], @other[ 2 .. $#other ], @lock ], 'copy --re-encrypt to the bucket');
+for my $list (grep { /[.]sha256$/ } keys_there('other/backups/shop/'))
+{
+	my $ends = epoch(locked_until($list =~ s/sha256$/json/r));
+	my @named = ask('GET', "/$bucket/$list", '') =~ m{(objects/\S+)}g;
+	cmp_ok($ends - time, '>', 8 * 86_400, 'its manifest is locked');
+	is_deeply([ grep { (epoch(locked_until("other/$_") // '1970-01-01T00:00:00')) < $ends } @named, ], [], 'and all that it names');
+}
+
 query('shop', 'DROP TABLE copied_1, copied_2');
 
 # Without locks of our own in such a bucket, what is removed is hidden only, and that is said.
