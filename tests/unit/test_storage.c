@@ -259,6 +259,12 @@ note_file(const StoreEntry *entry, void *argument)
 			 (int) entry->bytes);
 }
 
+static void
+note_age(const StoreEntry *entry, void *argument)
+{
+	*(double *) argument = entry->age;
+}
+
 static bool
 is_not_unwanted(const char *name, void *argument)
 {
@@ -272,8 +278,11 @@ test_list_files(void **state)
 {
 	Storage *storage = open_scratch();
 	char names[NAMES_SIZE] = "";
+	double age = 0;
 	FileListing listing = {is_not_unwanted, note_file, names};
+	FileListing ages = {is_not_unwanted, note_age, &age};
 	StoreResult result;
+	int i;
 
 	(void) state;
 	assert_int_equal(storage->list_files(storage, "d", &listing).code, STORE_ABSENT);
@@ -288,6 +297,17 @@ test_list_files(void **state)
 	assert_int_equal(storage->list_files(storage, "d", &listing).code, STORE_OK);
 	assert_string_equal(names, "sub/deep/file:3|");
 	assert_int_equal(storage->list_files(storage, "d/link", &listing).code, STORE_UNSUPPORTED);
+
+	/* When it was written; a date in the future says nothing. */
+	for (i = 0; i < 2; i++)
+	{
+		const struct timespec when = {.tv_sec = time(NULL) + (i == 0 ? -3600 : 3600)};
+		const struct timespec times[2] = {when, when};
+
+		assert_int_equal(utimensat(AT_FDCWD, scratch_path("e/file"), times, 0), 0);
+		assert_int_equal(storage->list_files(storage, "e", &ages).code, STORE_OK);
+		assert_true(i == 0 ? age >= 3600 && age < 3700 : age < 0);
+	}
 
 	/* Which of the directories could not be read. */
 	if (geteuid() != 0)

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "posix_result.h"
@@ -108,6 +109,19 @@ typedef struct Walk
 	StoreResult result;
 } Walk;
 
+/* Of one that is dated in the future it is not known. */
+static double
+age_of(const struct stat *status)
+{
+	struct timespec now;
+	double age;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	age = (double) (now.tv_sec - status->st_mtim.tv_sec) +
+		  (double) (now.tv_nsec - status->st_mtim.tv_nsec) / 1e9;
+	return age >= 0 ? age : -1;
+}
+
 /* Visit a file that is wanted; one that is gone by now is none. */
 static int
 visit_file(Walk *walk, int directory, const char *last)
@@ -120,6 +134,7 @@ visit_file(Walk *walk, int directory, const char *last)
 	if (!S_ISREG(status.st_mode))
 		return 0;
 	entry.bytes = (uint64_t) status.st_size;
+	entry.age = age_of(&status);
 	entry.readable = is_readable(directory, last, &status, walk->user);
 	walk->listing->visit(&entry, walk->listing->argument);
 	return 0;
