@@ -52,6 +52,8 @@ FLOORS += repository/server
 FLOORS += repository/copies
 # WAL of servers: stored, and given back to one that recovers
 FLOORS += wal
+# what base backups and WAL reach together, and which of it expires
+FLOORS += wal/window
 # the server that is backed up: locks, snapshot, schema, settings
 FLOORS += backup/source
 # what is copied out of it: tables in chunks, large objects, sequences

@@ -40,7 +40,7 @@ for my $block (blocks_of('docs/point_in_time.md', read_bytes(top() . '/docs/poin
 
 	next if $block->{tag} eq 'text';
 	# Between base backup and recovery, work is done, and a mistake made.
-	if ($script =~ /--dry-run/)
+	if ($script =~ /restore .*--dry-run/)
 	{
 		query('postgres', 'CREATE DATABASE app');
 		query($_, "CREATE TABLE orders AS SELECT generate_series(1, 1000) AS id") for 'postgres', 'app';

@@ -62,6 +62,7 @@ static const char *const options[] = {
 	"keep-monthly",
 	"keep-yearly",
 	"keep-minimum",
+	"keep-pitr",
 	"check-missed",
 	"fail-if-waiting",
 	"on-lock-conflict",

@@ -63,6 +63,12 @@ keep(RetentionBackup *backup, const char *rule, const char *bucket)
 			 bucket);
 }
 
+void
+retention_keep(RetentionBackup *backup, const char *reason)
+{
+	keep(backup, reason, "");
+}
+
 /* Does the backup stand for a bucket?  Failed ones only when asked to. */
 static bool
 counts(const RetentionBackup *backup, bool with_failed)

@@ -84,4 +84,7 @@ typedef struct RetentionBackup
 extern void retention_decide(const RetentionRules *rules, time_t now, RetentionBackup *backups,
 							 int count);
 
+/* Keep one for another reason than these rules. */
+extern void retention_keep(RetentionBackup *backup, const char *reason);
+
 #endif /* NEX_RETENTION_H */

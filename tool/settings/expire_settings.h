@@ -17,6 +17,7 @@ typedef struct ExpireSettings
 	int keep_monthly; /* 0 */
 	int keep_yearly;  /* 0 */
 	int keep_minimum; /* 1 */
+	int keep_pitr;    /* seconds; 0: no moment in particular */
 	bool single_writer;
 } ExpireSettings;
 

@@ -32,7 +32,7 @@ add_range(WalRanges *ranges, uint32_t timeline, uint64_t first, uint64_t last)
 
 	ranges->items = xrealloc(ranges->items, (ranges->count + 1) * sizeof(WalRange));
 	range = &ranges->items[ranges->count++];
-	*range = (WalRange){timeline, first, last, 0};
+	*range = (WalRange){timeline, first, last, 0, -1};
 	return range;
 }
 
@@ -53,6 +53,7 @@ take_segment(WalInventory *inventory, const WalFile *file, uint64_t number)
 	}
 	last->last = number;
 	last->bytes += file->bytes;
+	last->age = file->age;
 }
 
 static void
@@ -134,18 +135,18 @@ bounds_of(const WalInventory *inventory, uint32_t timeline, uint64_t *first, uin
 }
 
 /*
- * Where a timeline was left by another one: that begins with the segment in
- * which this was, and all before it must be there.
+ * Where a timeline was left by another one: that begins with the segment in which this was, and
+ * all before it must be there.  If nothing of that is, expire has removed it, and perhaps more.
  */
 static void
 look_at_switch(WalInventory *inventory, const WalHistory *history)
 {
 	const WalAncestor *parent = &history->ancestors[history->count - 1];
 	uint64_t at = parent->end / inventory->system.segment_size;
-	uint64_t first;
-	uint64_t last;
+	uint64_t first = 0;
+	uint64_t last = 0;
 
-	if (!bounds_of(inventory, parent->timeline, &first, &last))
+	if (!bounds_of(inventory, parent->timeline, &first, &last) || first >= at)
 		return;
 	if (last + 1 < at)
 		add_range(&inventory->gaps, parent->timeline, last + 1, at - 1);
@@ -175,6 +176,22 @@ wal_inventory_take(Repository *repository, uint64_t system_identifier, WalInvent
 	for (i = 0; i < inventory->nhistories; i++)
 		look_at_switch(inventory, &inventory->histories[i]);
 	return true;
+}
+
+bool
+wal_inventory_take_any(Repository *repository, uint64_t system_identifier, WalInventory *inventory,
+					   bool *there)
+{
+	const WalSystem system = {.repository = repository, .id = system_identifier};
+	WalListing listing;
+	StoreResult result = wal_list(&system, "", &listing);
+
+	*there = listing.count + listing.nunknown > 0;
+	wal_listing_free(&listing);
+	memset(inventory, 0, sizeof(*inventory));
+	if (result.code != STORE_OK)
+		return wal_list_failed(&system, &result);
+	return !*there || wal_inventory_take(repository, system_identifier, inventory);
 }
 
 void

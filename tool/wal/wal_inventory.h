@@ -22,6 +22,7 @@ typedef struct WalRange
 	uint64_t first;
 	uint64_t last;
 	uint64_t bytes; /* stored */
+	double age;     /* of the last one, in seconds; negative: not known */
 } WalRange;
 
 typedef struct WalRanges
@@ -51,6 +52,13 @@ typedef struct WalInventory
  */
 extern bool wal_inventory_take(Repository *repository, uint64_t system_identifier,
 							   WalInventory *inventory);
+
+/*
+ * The same, where there may be nothing of it, as in a copy, which has no WAL: then *there is false,
+ * and the inventory is empty.
+ */
+extern bool wal_inventory_take_any(Repository *repository, uint64_t system_identifier,
+								   WalInventory *inventory, bool *there);
 extern void wal_inventory_free(WalInventory *inventory);
 
 /* The history of a timeline, or NULL. */

@@ -51,6 +51,7 @@ typedef struct WalFile
 	WalContent content;
 	Cipher cipher;
 	uint64_t bytes;
+	double age; /* as in StoreEntry, if it was listed */
 } WalFile;
 
 /* "1F/A0000028" */

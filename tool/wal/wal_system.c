@@ -276,6 +276,7 @@ visit_file(const StoreEntry *entry, void *argument)
 				xrealloc(listing->files,
 						 (listing->count == 0 ? 1 : listing->count * 2) * sizeof(*listing->files));
 		file.bytes = entry->bytes;
+		file.age = entry->age;
 		listing->files[listing->count++] = file;
 	}
 	else

@@ -57,6 +57,25 @@ find_before(const WalInventory *inventory, const WalFile *file)
 	return NULL;
 }
 
+/* Is nothing of its timeline before it?  That may have been removed, as by expire. */
+static bool
+is_first(const WalInventory *inventory, const WalFile *file)
+{
+	const WalListing *listing = &inventory->listing;
+	size_t i = (size_t) (file - listing->files);
+
+	while (i-- > 0)
+	{
+		const WalName *before = &listing->files[i].name;
+
+		if (before->timeline != file->name.timeline)
+			return true;
+		if (before->kind == WAL_SEGMENT && strcmp(before->text, file->name.text) != 0)
+			return false;
+	}
+	return true;
+}
+
 /* Does it follow what was there when it was pushed? */
 static char *
 chain_problem(const WalInventory *inventory, const WalFile *file, const WalRecord *record)
@@ -66,6 +85,8 @@ chain_problem(const WalInventory *inventory, const WalFile *file, const WalRecor
 	if (file->name.kind != WAL_SEGMENT || record->previous[0] == '\0')
 		return NULL;
 	before = find_before(inventory, file);
+	if (before == NULL && is_first(inventory, file))
+		return NULL;
 	if (before == NULL)
 		return xstrdup("follows a segment that is gone");
 	if (strcmp(before->content, record->previous) != 0)

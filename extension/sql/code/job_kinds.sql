@@ -40,6 +40,7 @@ INSERT INTO nex_backup.job_options (kind, option, pattern) VALUES
 	('expire', 'keep-monthly', '[0-9]{1,5}'),
 	('expire', 'keep-yearly', '[0-9]{1,5}'),
 	('expire', 'keep-minimum', '[0-9]{1,5}'),
+	('expire', 'keep-pitr', '[0-9]{1,6}(s|min|h|d)?'),
 	('expire', 'server', '[A-Za-z0-9_-]{1,32}'),
 	('notify', 'check-missed', 'true|false'),
 	('notify', 'flush', 'true|false'),

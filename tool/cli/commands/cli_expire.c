@@ -5,6 +5,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -20,6 +21,7 @@
 #include "repository_view.h"
 #include "settings.h"
 #include "utc_time.h"
+#include "wal_expiry.h"
 
 /* Until when the last of them is, as far as is known. */
 static const char *
@@ -29,6 +31,28 @@ locked_until_text(const Leftovers *leftovers, char text[UTC_TIME_SIZE])
 		return "a later time";
 	utc_time_text(leftovers->locked_until, text);
 	return text;
+}
+
+/* WAL that no base backup needs.  What has been removed of it is counted with the leftovers. */
+static void
+print_wal(const ExpireResult *expiry, const char *removed)
+{
+	const Leftovers *leftovers = &expiry->leftovers;
+	size_t i;
+
+	for (i = 0; i < expiry->nwal; i++)
+	{
+		const ExpiredWal *wal = &expiry->wal[i];
+
+		show_text("WAL of system identifier %" PRIu64 ", timeline %u: %s to %s, which no base "
+				  "backup needs\n",
+				  wal->system_identifier, wal->timeline, wal->first, wal->last);
+	}
+	if (expiry->wal_reason != NULL)
+		show_text("WAL was left alone: %s\n", expiry->wal_reason);
+	if (expiry->nwal > 0)
+		show_text("%s (%s) %s\n", pretty_number_of(leftovers->number[LEFTOVER_WAL], "WAL file"),
+				  pretty_bytes(leftovers->bytes[LEFTOVER_WAL]), removed);
 }
 
 static void
@@ -41,10 +65,12 @@ print_text(const Settings *settings, const ExpireResult *expiry)
 	TextTable *table;
 	int i;
 
-	show_text("keep: daily %d, weekly %d, monthly %d, yearly %d, minimum %d (days in UTC)\n",
+	show_text("keep: daily %d, weekly %d, monthly %d, yearly %d, minimum %d (days in UTC)%s%s\n",
 			  settings->expire->keep_daily, settings->expire->keep_weekly,
 			  settings->expire->keep_monthly, settings->expire->keep_yearly,
-			  settings->expire->keep_minimum);
+			  settings->expire->keep_minimum,
+			  settings->expire->keep_pitr > 0 ? "; any moment of the last " : "",
+			  settings->expire->keep_pitr > 0 ? pretty_duration(settings->expire->keep_pitr) : "");
 	if (expiry->count > 0)
 	{
 		table = text_table_create(4, headings, "llll");
@@ -73,6 +99,7 @@ print_text(const Settings *settings, const ExpireResult *expiry)
 									   leftovers->number[LEFTOVER_COMPANION],
 								   "other leftover file"),
 				  removed);
+	print_wal(expiry, removed);
 	if (expiry->nlocked > 0)
 		show_text("%s stay until the end of their locks\n",
 				  pretty_number_of((uint64_t) expiry->nlocked, "backup"));
@@ -100,6 +127,27 @@ in_use_json(const ExpireResult *expiry)
 		return json_null();
 	utc_time_write((time_t) expiry->in_use_since, text);
 	return json_string(text);
+}
+
+static json_t *
+wal_json(const ExpireResult *expiry)
+{
+	json_t *array = json_array();
+	size_t i;
+
+	for (i = 0; i < expiry->nwal; i++)
+	{
+		const ExpiredWal *wal = &expiry->wal[i];
+		char id[24];
+
+		snprintf(id, sizeof(id), "%" PRIu64, wal->system_identifier);
+		json_array_append_new(array,
+							  json_pack("{s:s, s:I, s:s, s:s, s:o, s:o}", "system_identifier", id,
+										"timeline", (json_int_t) wal->timeline, "first", wal->first,
+										"last", wal->last, "segments", json_count(wal->segments),
+										"bytes", json_count(wal->bytes)));
+	}
+	return array;
 }
 
 static void
@@ -130,6 +178,10 @@ print_json(const Settings *settings, const Repository *repository, const ExpireR
 	json_object_set_new(
 		result, "leftovers_removed",
 		json_count(leftovers->number[LEFTOVER_TEMPORARY] + leftovers->number[LEFTOVER_COMPANION]));
+	json_object_set_new(result, "wal_unneeded", wal_json(expiry));
+	json_object_set_new(result, "wal_removed", json_count(leftovers->number[LEFTOVER_WAL]));
+	json_object_set_new(result, "wal_bytes_removed", json_count(leftovers->bytes[LEFTOVER_WAL]));
+	json_object_set_new(result, "wal_left_alone", json_text(expiry->wal_reason));
 	json_object_set_new(result, "files_waiting", json_count(leftovers->waiting));
 	json_object_set_new(result, "bytes_waiting", json_count(leftovers->waiting_bytes));
 	json_object_set_new(result, "backups_locked", json_integer(expiry->nlocked));
@@ -190,7 +242,8 @@ run_expire(const Settings *settings)
 		.database = settings->general->narguments > 0 ? settings->general->arguments[0] : NULL,
 		.clusters = settings->command->clusters,
 		.dry_run = settings->command->dry_run,
-		.single_writer = settings->expire->single_writer};
+		.single_writer = settings->expire->single_writer,
+		.wal = &wal_expiry};
 	char started[UTC_EXACT_SIZE];
 	ExpireResult result;
 	bool good;
@@ -223,7 +276,8 @@ const Command command_expire = {
 	.arguments = "[DB]",
 	.min_arguments = 0,
 	.max_arguments = 1,
-	.options = "dry-run keep-daily keep-weekly keep-monthly keep-yearly keep-minimum single-writer",
+	.options = "dry-run keep-daily keep-weekly keep-monthly keep-yearly keep-minimum keep-pitr "
+			   "single-writer",
 	.per_call = "dry-run",
 	.run = run_expire,
 	.is_run = true,

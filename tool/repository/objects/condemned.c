@@ -118,14 +118,18 @@ is_due(const Note *note, const Leftover *item)
 static void
 sift(Leftovers *leftovers, const Note *note, Buffer *waiting)
 {
+	bool wal_waits = false;
 	size_t kept = 0;
 	size_t i;
 
 	for (i = 0; i < leftovers->count; i++)
 	{
 		Leftover *item = &leftovers->items[i];
+		bool due = is_due(note, item);
 
-		if (is_due(note, item))
+		/* Of WAL only the beginning is removed: one that waits has all behind it wait. */
+		wal_waits |= item->kind == LEFTOVER_WAL && !due;
+		if (due && !(item->kind == LEFTOVER_WAL && wal_waits))
 		{
 			leftovers->items[kept++] = *item;
 			continue;

@@ -2,7 +2,7 @@
  *
  * expire.c
  *	  Expiry: remove the backups that no keep rule needs, then the
- *	  objects that no backup needs.
+ *	  objects, and the WAL, that no backup needs.
  *
  * The order makes a crash harmless at any instant: a manifest is removed
  * before any object that it names, and objects only when every manifest that
@@ -300,6 +300,8 @@ decide(Expiry *expiry)
 	if (interrupted())
 		return false;
 	retention_decide(&rules, time(NULL), expiry->result->backups, expiry->result->count);
+	if (!expiry->request->wal->keep(expiry->request, expiry->result))
+		return false;
 	keep_locked(expiry);
 	warn_of_frozen(expiry);
 	return true;
@@ -434,6 +436,7 @@ remove_leftovers(Expiry *expiry)
 	BackupName *names = NULL;
 	int count = 0;
 	bool in_use = false;
+	bool wal_found;
 	bool damaged;
 	bool good;
 
@@ -470,12 +473,14 @@ remove_leftovers(Expiry *expiry)
 			: expiry->repository->unclear.unknown > 0
 				? "a manifest cannot be read, so what it needs is unknown"
 				: "a manifest is damaged, so what it needs is unknown";
+	/* That WAL cannot be looked at does not keep objects. */
+	wal_found = good && expiry->request->wal->find(expiry->request, names, count, expiry->result);
 	if (good && expiry->request->dry_run)
 		good = leftovers_expect(expiry->repository, &expiry->result->leftovers);
 	else if (good)
 		good = leftovers_remove(expiry->repository, expiry->exclusive, &expiry->result->leftovers);
 	free(names);
-	return good;
+	return good && wal_found;
 }
 
 /* Without a lock, nobody knows what somebody else is about to use. */
@@ -521,6 +526,7 @@ void
 expire_result_free(ExpireResult *result)
 {
 	leftovers_free(&result->leftovers);
+	free(result->wal);
 	free(result->backups);
 	free(result->names);
 }

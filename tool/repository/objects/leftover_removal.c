@@ -84,6 +84,7 @@ typedef struct Removal
 	const Repository *repository;
 	Leftovers *leftovers;
 	size_t first; /* of the batch */
+	bool wal_locked;
 	bool failed;
 } Removal;
 
@@ -100,6 +101,7 @@ note_removed(size_t position, const StoreResult *result, void *argument)
 	}
 	else if (result->code == STORE_LOCKED)
 	{
+		removal->wal_locked |= item->kind == LEFTOVER_WAL;
 		removal->leftovers->locked++;
 		removal->leftovers->locked_bytes += item->bytes;
 		if (result->until > removal->leftovers->locked_until)
@@ -152,12 +154,18 @@ leftovers_remove(Repository *repository, const StoreLock *lock, Leftovers *lefto
 	{
 		size_t count = 0;
 
-		for (; count < BATCH && removal.first + count < leftovers->count; count++)
+		for (;
+			 count < BATCH && removal.first + count < leftovers->count &&
+			 !(removal.wal_locked && leftovers->items[removal.first + count].kind == LEFTOVER_WAL);
+			 count++)
 			paths[count] = leftovers->items[removal.first + count].path;
 		removal.failed = !repository_lock_held(repository, lock);
 		if (!removal.failed)
 			storage->remove_many(storage, paths, count, note_removed, &removal);
 		removal.first += count;
+		/* It comes last; what is behind WAL that is locked stays, too. */
+		if (count == 0)
+			break;
 	}
 	free(paths);
 	if (!removal.failed)

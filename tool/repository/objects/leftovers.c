@@ -79,10 +79,9 @@ is_directory(const char *name)
 	return file_name_ends_with(name, "/");
 }
 
-/* Take a file down as a leftover. */
-static void
-add(Leftovers *leftovers, LeftoverKind kind, const char *directory, const char *name,
-	uint64_t bytes, double age)
+void
+leftovers_add(Leftovers *leftovers, LeftoverKind kind, const char *directory, const char *name,
+			  uint64_t bytes, double age)
 {
 	size_t count = leftovers->count;
 	Leftover *item;
@@ -110,7 +109,7 @@ add_small(Repository *repository, Leftovers *leftovers, LeftoverKind kind, const
 	bool known = storage->head(storage, path, &info).code == STORE_OK;
 
 	free(path);
-	add(leftovers, kind, directory, name, known ? info.bytes : 0, known ? info.age : -1);
+	leftovers_add(leftovers, kind, directory, name, known ? info.bytes : 0, known ? info.age : -1);
 }
 
 /* Nothing, or what an encrypted object has behind the suffix of its codec. */
@@ -173,9 +172,10 @@ add_object(const StoreEntry *entry, void *argument)
 {
 	const ObjectSearch *search = argument;
 
-	add(search->leftovers,
-		leftover_is_temporary(strrchr(entry->name, '/') + 1) ? LEFTOVER_TEMPORARY : LEFTOVER_OBJECT,
-		search->prefix, entry->name, entry->bytes, entry->age);
+	leftovers_add(search->leftovers,
+				  leftover_is_temporary(strrchr(entry->name, '/') + 1) ? LEFTOVER_TEMPORARY
+																	   : LEFTOVER_OBJECT,
+				  search->prefix, entry->name, entry->bytes, entry->age);
 }
 
 /* All objects of a server. */

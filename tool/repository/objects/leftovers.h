@@ -22,6 +22,7 @@ typedef enum LeftoverKind
 	LEFTOVER_OBJECT,
 	LEFTOVER_TEMPORARY,
 	LEFTOVER_COMPANION,
+	LEFTOVER_WAL, /* these are not found here; the order is that of the WAL, system by system */
 	LEFTOVER_KINDS
 } LeftoverKind;
 
@@ -54,6 +55,10 @@ typedef struct Leftovers
  */
 extern bool leftovers_find(Repository *repository, const BackupName *names, int count,
 						   Leftovers *leftovers, bool *damaged);
+
+/* Take down one more, of any other kind; directories end in "/". */
+extern void leftovers_add(Leftovers *leftovers, LeftoverKind kind, const char *directory,
+						  const char *name, uint64_t bytes, double age);
 
 extern void leftovers_free(Leftovers *leftovers);
 
