@@ -245,8 +245,28 @@ like((tool("--repo=$repo", 'expire'))[2], qr/base backups are left alone.*severa
 tool_fails([ "--repo=$repo", 'base', 'expire', "$system/$oldest" ], 2, qr/takes a system identifier, and no ID/, 'rules for one backup');
 tool_ok([ "--repo=$repo", 'base', 'expire', '--dry-run' ], 'base expire --dry-run');
 is(scalar manifests(), $published, 'removes nothing');
-tool_ok([ "--repo=$repo", 'base', 'expire', $decimal ], 'base expire');
+# WAL goes with them: all that comes before those that are left, and nothing behind it.
+sub segments { my ($wal) = @{ tool_json("--repo=$repo", 'wal', 'list')->{wal} }; return $wal }
+ok(wait_until(sub { on(q{SELECT count(*) FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready'}) eq '0' }), 'the archiver is at rest');
+my $segments = segments();
+my $windows = tool_json("--repo=$repo", 'base', 'windows', $decimal)->{systems}[0]{windows};
+is(scalar @$windows, 1, 'one window');
+my $kept = tool_json("--repo=$repo", 'base', 'expire', '--dry-run', '--keep-pitr=1d');
+is_deeply([ map { $_->{backup} } grep { $_->{reason} =~ /keep-pitr/ } @{ $kept->{backups} } ], [ $windows->[0]{oldest} ], 'keep-pitr keeps the oldest good one');
+my $expected = tool_json("--repo=$repo", 'base', 'expire', '--dry-run', $decimal);
+is(segments()->{segments}, $segments->{segments}, 'a dry run removes no WAL');
+cmp_ok($expected->{wal_removed}, '>', 0, 'but says how much it would');
+my $expired = tool_json("--repo=$repo", 'base', 'expire', $decimal);
 cmp_ok(scalar manifests(), '<', $published, 'those that no rule keeps are removed');
+is($expired->{wal_removed}, $expected->{wal_removed}, 'WAL that none of the others needs is removed');
+my $after = segments();
+is($after->{segments}, $segments->{segments} - $expired->{wal_removed}, '… and no other');
+is_deeply([ scalar @{ $after->{ranges} }, $after->{gaps} ], [ 1, [] ], '… from the beginning');
+is($after->{ranges}[0]{last}, $segments->{ranges}[0]{last}, '… which does not change the end');
+tool_ok([ "--repo=$repo", 'wal', 'verify' ], 'what is left is whole');
+my $window = tool_json("--repo=$repo", 'base', 'windows')->{systems}[0]{windows};
+is_deeply([ map { [ @$_{qw(timeline to to_lsn newest)} ] } @$window ], [ map { [ @$_{qw(timeline to to_lsn newest)} ] } @$windows ], 'the window ends where it did');
+is(tool_json("--repo=$repo", 'base', 'expire', $decimal)->{wal_removed}, 0, 'there is nothing more to remove');
 like(tool_ok([ "--repo=$repo", 'base', 'verify' ], 'base verify'), qr/: ok \(/, 'and the others are whole');
 
 # ------------------------------------------------------------ a damaged repository

@@ -207,6 +207,19 @@ is_deeply([ map { $_->{timeline} } @{ $plan->{path} } ], [ 1, 2 ], 'without a wo
 my $again = comes_back('a moment before that timeline begins', 86, "--target-xid=$xid[85]");
 is_deeply([ map { read_bytes($_) =~ /^(\d+)\t/mg } glob("$again/pg_wal/00000003.history") ], [1], 'the next one comes from the timeline of that moment');
 
+
+# Both timelines are in reach from both base backups; and stay so for the time of keep-pitr, or from what is left.
+my $windows = tool_json("--repo=$repo", 'base', 'windows')->{systems}[0]{windows};
+is_deeply([ map { [ @$_{qw(timeline oldest newest base_backups)} ] } @$windows ], [ map { [ $_, $first->{backup}, $second->{backup}, 2 ] } 1, 2 ], 'windows');
+is($windows->[1]{to}, $plan->{newest_transaction}{time}, 'a window ends with the last transaction');
+my @expire = ('base', 'expire', '--keep-daily=0', '--keep-weekly=0', '--dry-run');
+like(tool_json("--repo=$repo", @expire, '--keep-pitr=1h')->{backups}[0]{reason}, qr/^keep-pitr$/, 'the base backup from which all of it is reached is kept');
+my $expired = tool_json("--repo=$repo", @expire);
+is_deeply([ map { $_->{keep} ? 1 : 0 } @{ $expired->{backups} } ], [ 0, 1 ], 'without keep-pitr it is removed');
+is_deeply([ map { $_->{timeline} } @{ $expired->{wal_unneeded} } ], [1], 'with WAL of its timeline alone');
+my ($next) = $expired->{wal_unneeded}[0]{last} =~ /(.{8})$/;
+is(hex($next) + 1, (hex(($second->{start} =~ m{/(.*)})[0]) >> 20), 'up to the beginning of the next one');
+
 # A base backup of the timeline that was left is newer; what that recovery undid must not come back.
 $node->append_conf('postgresql.conf', "data_directory = '" . $node->data_dir . "'");
 my $left = tool_json("--repo=$repo", @backup);

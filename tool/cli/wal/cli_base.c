@@ -11,6 +11,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "backup_list.h"
 #include "backups.h"
 #include "base_backup.h"
 #include "base_report.h"
@@ -25,6 +26,8 @@
 #include "repository_view.h"
 #include "resolve.h"
 #include "settings.h"
+#include "wal_bases.h"
+#include "window_report.h"
 
 static bool
 run_backup(const Settings *settings)
@@ -102,6 +105,59 @@ run_expire(const Settings *settings)
 	return command_expire.run(settings);
 }
 
+/* All of a server, or of each. */
+static bool
+look_at_windows(Repository *repository, const BackupName *names, int count, json_t *systems)
+{
+	bool good = true;
+	int first;
+	int end;
+
+	for (first = 0; good && first < count; first = end)
+	{
+		RecoveryWindows windows;
+
+		for (end = first; end < count && backup_same_owner(&names[end], &names[first]);)
+			end++;
+		good = recovery_windows_find(repository, &names[first], end - first,
+									 wal_system_of(&names[first]), &windows);
+		if (good && systems != NULL)
+			json_array_append_new(systems, windows_json(&windows));
+		else if (good)
+			windows_print(&windows);
+		recovery_windows_free(&windows);
+	}
+	return good;
+}
+
+static bool
+run_windows(const Settings *settings)
+{
+	Repository *repository = open_repository(settings);
+	const char *system = settings->general->narguments > 0 ? settings->general->arguments[0] : NULL;
+	json_t *systems = settings->general->json ? json_array() : NULL;
+	BackupName *names = NULL;
+	BackupName latest;
+	int count;
+	bool good;
+
+	if (repository == NULL)
+		return false;
+	good = (system == NULL || repository_resolve_cluster(repository, system, &latest)) &&
+		   repository_list_clusters(repository, system != NULL ? latest.owner.name : NULL, &names,
+									&count) &&
+		   look_at_windows(repository, names, count, systems);
+	if (good && systems != NULL)
+		output_json(
+			json_pack("{s:o, s:O}", "repository", repository_json(repository), "systems", systems));
+	else if (good && count == 0)
+		show_text("no base backup in repository \"%s\"\n", repository->storage->location);
+	json_decref(systems);
+	free(names);
+	repository_close(repository);
+	return good;
+}
+
 typedef struct Verb
 {
 	const char *name;
@@ -109,11 +165,9 @@ typedef struct Verb
 	bool (*run)(const Settings *settings); /* with the words behind its name */
 } Verb;
 
-static const Verb verbs[] = {{"backup", false, run_backup},
-							 {"list", false, run_list},
-							 {"info", true, run_info},
-							 {"verify", true, run_verify},
-							 {"expire", true, run_expire}};
+static const Verb verbs[] = {{"backup", false, run_backup}, {"list", false, run_list},
+							 {"info", true, run_info},      {"verify", true, run_verify},
+							 {"expire", true, run_expire},  {"windows", true, run_windows}};
 
 static bool
 run_base(const Settings *settings)
@@ -139,12 +193,12 @@ run_base(const Settings *settings)
 const Command command_base = {
 	.name = "base",
 	.summary = "back up all files of a server, to recover it to any moment",
-	.arguments = "backup|list|info|verify|expire [[SYSTEM/]ID]",
+	.arguments = "backup|list|info|verify|expire|windows [[SYSTEM/]ID]",
 	.min_arguments = 1,
 	.max_arguments = 2,
 	.options = "dbname host port username no-password password jobs type compress checkpoint rate "
 			   "archive-wait level dry-run keep-daily keep-weekly keep-monthly keep-yearly "
-			   "keep-minimum single-writer",
+			   "keep-minimum keep-pitr single-writer",
 	.per_call = "level dry-run",
 	.run = run_base,
 	.opens_backups = true,

@@ -156,8 +156,8 @@ print_ranges(const WalInventory *inventory)
 	text_table_print(table);
 }
 
-static void
-print_gaps(const WalInventory *inventory)
+void
+wal_gaps_print(const WalInventory *inventory)
 {
 	size_t i;
 
@@ -195,7 +195,7 @@ wal_inventory_print(const WalInventory *inventory)
 		show_text("timeline %" PRIu32 " left timeline %" PRIu32 " at %s\n", history->timeline,
 				  parent->timeline, lsn);
 	}
-	print_gaps(inventory);
+	wal_gaps_print(inventory);
 	for (i = 0; i < inventory->nconflicts; i++)
 		show_text("CONFLICT: two different files \"%s\"\n", inventory->conflicts[i]);
 	for (i = 0; i < inventory->listing.nunknown; i++)

@@ -20,4 +20,7 @@ extern void wal_inventory_print(const WalInventory *inventory);
 extern void wal_verified_json(json_t *value, const WalVerified *verified);
 extern void wal_verified_print(const WalVerified *verified);
 
+/* Only what is missing. */
+extern void wal_gaps_print(const WalInventory *inventory);
+
 #endif /* NEX_WAL_REPORT_H */
