@@ -159,8 +159,18 @@ is(query('postgres', "$backups WHERE NOT coalesce(removed, false)")
   if query('postgres', "SELECT count(*) FROM information_schema.columns WHERE table_schema = 'nex_backup' "
 	  . "AND table_name = 'backups' AND column_name = 'removed'");
 
-# A copy of the repository: what is found out about it is not told of the repository.
 my $status = 'SELECT concat_ws(\'|\', name, status, detail) FROM nex_backup_status()';
+
+# A clock that was ahead once does not hide that backups have stopped.
+for my $of ([ 'all of them', '1 day', qr/^backup of invoices\|warning\|.*in the future.*clock/m ], [ 'the latest', '-3 days', qr/^backup of invoices\|critical\|.*days ago/m ])
+{
+	my ($which, $others, $seen) = @$of;
+	my $ahead = "CASE WHEN id = (SELECT max(id) FROM nex_backup.backups WHERE database = 'invoices') THEN interval '20 days' ELSE interval '$others' END";
+
+	like(query('postgres', "BEGIN; UPDATE nex_backup.backups SET snapshot_at = now() + $ahead, verified = now() + interval '20 days' WHERE database = 'invoices'; $status; ROLLBACK"), $seen, "$which dated in the future");
+}
+
+# A copy of the repository: what is found out about it is not told of the repository.
 my $copy = "$parent/copy";
 my @catalogue = ('--catalogue', 'dbname=postgres');
 tool_ok([ 'verify', '--repo', $repo, 'invoices', @catalogue ], 'the repository is good');

@@ -97,17 +97,18 @@ BEGIN
 			SELECT b.* FROM nex_backup.backups b
 			WHERE NOT EXISTS (SELECT FROM gone g WHERE g.repository = b.repository AND g.database = b.database AND g.id = b.id)
 		),
+		-- One that a clock which was ahead has dated in the future would stay the latest until then.
 		latest AS (
-			SELECT DISTINCT ON (b.database) b.*
+			SELECT DISTINCT ON (b.database) b.*, b.snapshot_at > now() + interval '5 minutes' AS is_ahead
 			FROM kept b
 			WHERE b.verified_ok IS DISTINCT FROM false
-			ORDER BY b.database, b.snapshot_at DESC
+			ORDER BY b.database, b.snapshot_at > now() + interval '5 minutes', b.snapshot_at DESC
 		),
 		checked AS (
 			SELECT DISTINCT ON (b.database) b.database, b.id, b.verified, b.verified_ok, b.verified_inside
 			FROM kept b
 			WHERE b.verified IS NOT NULL
-			ORDER BY b.database, b.verified DESC
+			ORDER BY b.database, b.verified > now() + interval '5 minutes', b.verified DESC
 		),
 		last_run AS (
 			-- Runs of jobs have rows from scheduler_status().  Do not read columns that may be large.
@@ -158,9 +159,11 @@ BEGIN
 			SELECT 2, s.key, s.name, s.status, s.detail FROM nex_backup.copies_status() s
 			UNION ALL
 			SELECT 3, l.database, nex_backup.owner_text('backup', l.database),
-				CASE WHEN l.snapshot_at > now() - interval '@BACKUP_LATE_HOURS@ hours' OR x.database IS NOT NULL THEN 'ok'
+				CASE WHEN l.is_ahead AND x.database IS NULL THEN 'warning'
+					WHEN l.snapshot_at > now() - interval '@BACKUP_LATE_HOURS@ hours' OR x.database IS NOT NULL THEN 'ok'
 					WHEN l.snapshot_at > now() - interval '@BACKUP_LOST_HOURS@ hours' THEN 'warning' ELSE 'critical' END,
 				concat_ws(', ', l.id, concat_ws(' ', l.type, format('(%s)', nex_backup.age_text(l.snapshot_at))),
+					CASE WHEN l.is_ahead THEN 'the clock of the server or its host was ahead; make another backup' END,
 					CASE WHEN l.kind = 'database' THEN nex_backup.count_text(l.tables, 'table') END,
 					CASE WHEN l.kind = 'database' THEN nex_backup.count_text(l.rows, 'row') END,
 					pg_size_pretty(coalesce(l.stored_bytes, 0)) || ' stored',
@@ -206,6 +209,7 @@ BEGIN
 			UNION ALL
 			SELECT 4, l.database, nex_backup.owner_text('verify', l.database),
 				CASE WHEN NOT c.verified_ok THEN 'critical'
+					WHEN c.verified > now() + interval '5 minutes' AND x.database IS NULL THEN 'warning'
 					WHEN c.verified > now() - interval '@VERIFY_LATE_DAYS@ days' OR x.database IS NOT NULL THEN 'ok' ELSE 'warning' END,
 				CASE WHEN c.id IS NULL THEN 'never verified; run "nex_backup verify" or nex_backup_verify()'
 					ELSE concat_ws(', ', format('%s %s %s', c.id, CASE WHEN c.verified_ok THEN 'was good'
