@@ -291,6 +291,7 @@ test_sensitive_keys(void **state)
 										 "\xc5\xbf"
 										 "ecret"};
 	static const char *const harmless[] = {"user", "host", "port", "database", "LOG_LEVEL", ""};
+	static const char *const more[] = {"licence"};
 	SensitiveKeys keys;
 	char *regex;
 	size_t i;
@@ -309,6 +310,13 @@ test_sensitive_keys(void **state)
 	assert_non_null(strstr(regex, "(?i:pass|"));
 	assert_non_null(strstr(regex, "|^host$|^a\\.b$"));
 	free(regex);
+	sensitive_keys_free(&keys);
+
+	/* Whoever names one more does not mean to give up the others. */
+	sensitive_keys_init(&keys, more, 1);
+	assert_true(sensitive_key(&keys, "Licence"));
+	assert_true(sensitive_key(&keys, "DB_PASSWORD"));
+	assert_true(sensitive_text(&keys, "password=hunter2", strlen("password=hunter2")));
 	sensitive_keys_free(&keys);
 }
 

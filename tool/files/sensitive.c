@@ -58,10 +58,14 @@ static const char *const token_prefixes[] = {
 void
 sensitive_keys_init(SensitiveKeys *keys, const char *const *words, int nwords)
 {
+	const size_t built_in = sizeof(default_words) / sizeof(default_words[0]);
+
 	memset(keys, 0, sizeof(*keys));
-	keys->words = words != NULL ? words : default_words;
-	keys->nwords =
-		words != NULL ? nwords : (int) (sizeof(default_words) / sizeof(default_words[0]));
+	keys->words = xcalloc(built_in + (size_t) nwords, sizeof(char *));
+	memcpy(keys->words, default_words, sizeof(default_words));
+	if (nwords > 0)
+		memcpy(&keys->words[built_in], words, (size_t) nwords * sizeof(char *));
+	keys->nwords = (int) built_in + nwords;
 }
 
 void
@@ -72,6 +76,7 @@ sensitive_keys_free(SensitiveKeys *keys)
 	for (i = 0; i < keys->nnames; i++)
 		free(keys->names[i]);
 	free(keys->names);
+	free(keys->words);
 	memset(keys, 0, sizeof(*keys));
 }
 

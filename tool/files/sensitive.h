@@ -14,18 +14,18 @@
 /*
  * A value is a secret when its key, or a key above it, contains one of the
  * words (upper or lower case), or is one of the names exactly.  The words
- * come from the user or are the default; names are added while one file is
+ * are the built-in ones and those of the user; names are added while one file is
  * looked at, for keys whose values show that they hold a secret.
  */
 typedef struct SensitiveKeys
 {
-	const char *const *words;
+	const char **words;
 	int nwords;
 	char **names;
 	int nnames;
 } SensitiveKeys;
 
-/* words may be NULL: the default list.  They are borrowed. */
+/* Further words, which are borrowed: nobody needs fewer.  NULL: none. */
 extern void sensitive_keys_init(SensitiveKeys *keys, const char *const *words, int nwords);
 extern void sensitive_keys_free(SensitiveKeys *keys);
 

@@ -364,9 +364,9 @@ const Option option_table[] = {
 	{.name = "sensitive-key",
 	 .type = OPTION_LIST,
 	 AT(files, sensitive_key),
-	 .fallback_note = "pass, secret, token, key, dsn and more",
 	 .metavar = "WORD",
-	 .help = "encrypt values whose key contains WORD; may be given several times"},
+	 .help = "encrypt values whose key contains WORD, too, besides pass, secret, token, key, dsn "
+			 "and more; may be given several times"},
 
 	/* copy, repair */
 	{.name = "from",
