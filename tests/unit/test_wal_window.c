@@ -135,7 +135,7 @@ reaches(const WalBase *base, int timeline, uint64_t number)
 		return false;
 	for (i = base->start / SIZE; i <= number; i++)
 	{
-		if (!world.there[timeline_of(timeline, i)][i])
+		if (i >= SEGMENTS || !world.there[timeline_of(timeline, i)][i])
 			return false;
 	}
 	return true;
