@@ -73,7 +73,7 @@ for my $name (sort keys %repo)
 {
 	tool_ok([ 'backup', @{ $repo{$name} }, '-d', 'shop', '--same-server' ], "$name: a new backup");
 	tool_ok([ 'verify', @{ $repo{$name} } ], "$name: everything is verified again");
-	tool_ok([ 'expire', @{ $repo{$name} }, '--keep-minimum', 1 ], "$name: the old backups expire");
+	tool_ok([ 'expire', @{ $repo{$name} }, '--keep-daily', 0, '--keep-weekly', 0 ], "$name: the old backups expire");
 	is(scalar(@{ tool_json('list', @{ $repo{$name} }, 'shop')->{backups} }), 1, "$name: one is left");
 	tool_ok([ 'restore', @{ $repo{$name} }, 'shop', '--to', "again_$name" ], "$name: restored");
 	ok(normalized_dump("again_$name") eq $original{shop}, "$name: and the same");
