@@ -102,8 +102,6 @@ catalogue_database(const Owner *owner)
 
 	if (owner == NULL || !owner_has_server(owner))
 		return json_null();
-	if (owner->server[0] == '\0')
-		return json_text(owner->name);
 	name = owner_name(owner);
 	value = json_text(name);
 	free(name);

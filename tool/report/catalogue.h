@@ -45,7 +45,10 @@ extern void catalogue_record(const Settings *settings, CatalogueEvent event, con
 extern json_t *catalogue_payload(const Repository *repository, const Owner *owner,
 								 const char *backup, const char *started);
 
-/* What a catalog calls it: "db", "" the globals, "LABEL@db" of another server; null for files. */
+/*
+ * What a catalog calls it: "db", "" the globals, "LABEL@db" of another server, "main@a@db" if
+ * "a@db" could be that; null for files.
+ */
 extern json_t *catalogue_database(const Owner *owner);
 
 /* That these are all backups that the repository holds, so that the others are gone, where it can

@@ -12,11 +12,11 @@
 #include <string.h>
 
 #include "archive_toc.h"
-#include "catalogue.h"
 #include "json_text.h"
 #include "memory.h"
 #include "output.h"
 #include "quote.h"
+#include "repository_view.h"
 
 /* Entries that are not objects: properties of the connection, of the database, or of an object. */
 static const char *const no_objects[] = {"ENCODING",
@@ -147,8 +147,8 @@ add_extension_tables(const Manifest *manifest, const ArchiveToc *toc, json_t *ob
 static void
 print_json(const BackupName *name, json_t *objects, uint64_t large_objects)
 {
-	output_json(json_pack("{s:o, s:s, s:o, s:o}", "database", catalogue_database(&name->owner),
-						  "backup", name->id, "objects", objects, "large_objects",
+	output_json(json_pack("{s:o, s:s, s:o, s:o}", "database", owner_json(&name->owner), "backup",
+						  name->id, "objects", objects, "large_objects",
 						  json_count(large_objects)));
 }
 

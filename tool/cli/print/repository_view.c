@@ -148,8 +148,7 @@ backup_set_json(json_t *value, const BackupName *name)
 
 	json_object_set_new(value, "kind", json_string(backup_kind_name(kind)));
 	json_object_set_new(value, "database",
-						kind == BACKUP_OF_DATABASE ? catalogue_database(&name->owner)
-												   : json_null());
+						kind == BACKUP_OF_DATABASE ? owner_json(&name->owner) : json_null());
 	if (owner_has_server(&name->owner))
 		json_object_set_new(value, "server", json_string(owner_server(&name->owner)));
 	if (kind == BACKUP_OF_FILES)
@@ -276,4 +275,11 @@ verification_text(const BackupSummary *summary, char *text, size_t size)
 				 summary->verification.time,
 				 verification_has_unknown_sql(&summary->verification) ? ", UNKNOWN SQL" : "",
 				 pages);
+}
+
+json_t *
+owner_json(const Owner *owner)
+{
+	return owner_has_server(owner) && owner->server[0] == '\0' ? json_text(owner->name)
+															   : catalogue_database(owner);
 }

@@ -47,4 +47,8 @@ extern char *backup_owner_cell(const BackupName *name);
 /* Id and location of the repository. */
 extern json_t *repository_json(const Repository *repository);
 
+/* In JSON: "db", "" the globals, "LABEL@db" of another server; null for files.  "server" is beside
+ * it. */
+extern json_t *owner_json(const Owner *owner);
+
 #endif /* NEX_REPOSITORY_VIEW_H */

@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "catalogue.h"
 #include "json_text.h"
 #include "log.h"
 #include "object_errors.h"
@@ -90,11 +89,11 @@ static void
 print_json(const RestoreResult *restored, double seconds, const RestoreOrigin *origin)
 {
 	const BackupName *backup = origin != NULL ? &origin->backup : &restored->backup;
-	json_t *value = json_pack(
-		"{s:o, s:s, s:o, s:o, s:I, s:I, s:o}", "database", catalogue_database(&backup->owner),
-		"backup", backup->id, "target", json_text(restored->restored_as), "kept_as",
-		json_text(restored->kept_as), "tables", (json_int_t) restored->manifest->ntables, "rows",
-		(json_int_t) restored->rows, "seconds", json_seconds(seconds));
+	json_t *value =
+		json_pack("{s:o, s:s, s:o, s:o, s:I, s:I, s:o}", "database", owner_json(&backup->owner),
+				  "backup", backup->id, "target", json_text(restored->restored_as), "kept_as",
+				  json_text(restored->kept_as), "tables", (json_int_t) restored->manifest->ntables,
+				  "rows", (json_int_t) restored->rows, "seconds", json_seconds(seconds));
 
 	if (origin != NULL)
 		json_object_set(value, "moment", origin->json);
