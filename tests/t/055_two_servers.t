@@ -147,6 +147,8 @@ is(join(' ', grep { m{^staging:staging\@crm} } list()), "staging:staging\@crm/$f
 is(restored('staging@crm'), 'staging 2', 'which restores');
 is(restored('crm'), 'production', 'main has its backup still');
 is((tool('verify', '--repo', $repo, @none))[0], 0, 'all is good after that');
+tool_fails([ @$_, '--repo', $repo, '--server=stagin', @none ], 1, qr/there is nothing of server "stagin" in repository/, "$_->[0]: a slip is not all well")
+  for ['verify'], [ 'expire', '--dry-run' ];
 like((tool('verify', '--repo', $repo, @none))[1], qr{^staging\@crm/\Q$fourth->{backup}\E: ok}m, 'verify names them');
 unlike((tool('verify', '--repo', $repo, '--server=staging', @none))[1], qr{^crm/}m, 'verify of one server');
 
@@ -270,6 +272,7 @@ is(restored('main@staging@gone'), 'plain', 'which is restored');
 	unlink "$repo/servers/elsewhere";
 	sleep 1;    # an ID that both have would be ambiguous
 	my $taken = backup($production, '-d', 'staging@crm', '--catalogue', 'postgres');
+	is(query('postgres', "SELECT string_agg(database, ' ') FROM nex_backup.backups WHERE id = '$taken->{backup}'"), 'main@staging@crm', 'it is not taken for that, before a sync either');
 	is(query('postgres', "SELECT damaged FROM nex_backup_sync('$repo')"), '0', 'a database that is called like one of another server');
 	is(query('postgres', q(SELECT string_agg(database, ' ' ORDER BY database COLLATE "C") FROM nex_backup.backups)), 'crm main@staging@crm staging@ staging@crm',
 		'both are in the catalogue');

@@ -182,6 +182,27 @@ owner_named(Repository *repository, const char *text, Owner *owner)
 	return true;
 }
 
+/* Who looks at nothing because of a wrong name would find all well. */
+bool
+repository_check_server(Repository *repository)
+{
+	const Owner globals = owner_of(repository->server, "");
+	BackupName *names;
+	int count;
+
+	if (is_known_server(repository, &globals))
+		return true;
+	if (!repository_list(repository, NULL, &names, &count))
+		return false;
+	free(names);
+	return count == 0 ||
+		   report_error(EXIT_FAILED, NULL,
+						"Name another one with --server, or leave that out: \"nex_backup list\" "
+						"shows the backups of all servers.",
+						"there is nothing of server \"%s\" in repository \"%s\"",
+						repository->server, repository->storage->location);
+}
+
 bool
 repository_owner_named(Repository *repository, const char *text, Owner *owner)
 {

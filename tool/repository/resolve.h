@@ -42,6 +42,12 @@ extern bool repository_resolve_cluster(Repository *repository, const char *text,
 extern bool repository_resolve_at(Repository *repository, const char *text, double at,
 								  BackupName *name);
 
+/*
+ * Is there anything of the repository's server, or nothing of any?  False (reported, exit 1) if
+ * its name must be a slip.
+ */
+extern bool repository_check_server(Repository *repository);
+
 /* The owner that a name without an id means; false (reported, exit 2) if it may be two. */
 extern bool repository_owner_named(Repository *repository, const char *text, Owner *owner);
 

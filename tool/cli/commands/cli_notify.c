@@ -26,6 +26,7 @@
 #include "notify_text.h"
 #include "output.h"
 #include "repository_view.h"
+#include "resolve.h"
 #include "settings.h"
 #include "utc_time.h"
 
@@ -302,7 +303,7 @@ run_check_missed(const Settings *settings)
 							"no repository given");
 	}
 	repository = directory != NULL ? open_repository(settings) : NULL;
-	lock = repository != NULL &&
+	lock = repository != NULL && repository_check_server(repository) &&
 				   repository_list_server(repository, settings->general->server, &names, &count)
 			   ? queue_lock(directory, "lock", LOCK_SECONDS)
 			   : -1;

@@ -342,7 +342,8 @@ run_verify(const Settings *settings)
 	else if (good && settings->command->clusters)
 		good = repository_list_clusters(run.repository, NULL, &names, &count);
 	else if (good)
-		good = repository_list_server(run.repository, settings->general->server, &names, &count);
+		good = repository_check_server(run.repository) &&
+			   repository_list_server(run.repository, settings->general->server, &names, &count);
 	if (good)
 	{
 		run.results = settings->general->json ? json_array() : NULL;

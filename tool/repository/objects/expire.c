@@ -262,7 +262,7 @@ list_own(Expiry *expiry, const char *database)
 	if (database != NULL)
 		return repository_owner_named(repository, database, &owner) &&
 			   repository_list(repository, &owner, &expiry->result->names, &expiry->result->count);
-	if (!repository_list(repository, NULL, &names, &count))
+	if (!repository_check_server(repository) || !repository_list(repository, NULL, &names, &count))
 		return false;
 	of_several = clusters_are_of_several(names, count);
 	for (i = 0; i < count; i++)
