@@ -375,6 +375,14 @@ like($err, qr/base backup \Q$left->{backup}\E cannot be used: WAL file .* so it 
 refused('a target behind a damaged segment', 3, qr/does not match the digest in its name.*server would stop there/s, '--timeline=1', '--target-time=2099-01-01');
 write_bytes($middle, $bytes);
 
+# A part of a later segment tells that some are missing, too: "wal get" would say so.
+my $part = $middle =~ s{(\Q$plan->{last_segment}\E)-}{sprintf('%s%08X.partial-', substr($1, 0, 16), hex(substr($1, 16)) + 2)}er;
+write_bytes($part, $bytes);
+refused('a part of a later segment', 3, qr/WAL segment \w+ is missing or there twice, and the archive has \w+\.partial.*HINT: .*--target-lsn=/s, '--timeline=1');
+($where) = (tool("--repo=$repo", @dry, '--timeline=1'))[2] =~ /(--target-lsn=[0-9A-F]+\/[0-9A-F]+)/;
+is((tool("--repo=$repo", @dry, '--timeline=1', $where // '--none'))[0], 0, 'and the way to where it ends');
+unlink $part or die;
+
 # The server reads ahead, but nothing behind the target.
 my ($next_one) = grep { m{/wal/[0-9a-f]{16}/00000001/.*/\Q$behind\E-} } map { "$repo/$_" } all_files($repo);
 rename $next_one, "$scratch/behind" or die;

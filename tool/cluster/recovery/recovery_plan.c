@@ -169,13 +169,40 @@ report_unreachable(const RecoveryPlan *plan)
 
 /* ---- a recovery to the end ---- */
 
-/* It must not come to a gap: the server would stop there, after hours perhaps. */
+/* A recovery to the end would come to this, and not to its end. */
+static bool
+report_gap(const RecoveryPlan *plan, const char *missing, const char *later)
+{
+	char time[TARGET_TIME_SIZE];
+	char lsn[WAL_POSITION_SIZE];
+	char *detail = NULL;
+	char *hint = NULL;
+
+	if (plan->has_newest)
+	{
+		recovery_time_text(plan->newest.time, time);
+		wal_lsn_print(plan->newest.lsn, lsn);
+		detail = xasprintf("The last transaction before the gap ended at %s.", time);
+		hint =
+			xasprintf("To recover as far as that: --target-lsn=%s.  Or take a base backup behind "
+					  "the gap; \"nex_backup wal list\" shows what is missing.",
+					  lsn);
+	}
+	report_error(EXIT_INTEGRITY, detail,
+				 hint != NULL ? hint
+							  : "Take a base backup behind the gap, or a target before it; "
+								"\"nex_backup wal list\" shows what is missing.",
+				 "WAL segment %s is missing or there twice, and the archive has %s", missing,
+				 later);
+	free(hint);
+	free(detail);
+	return false;
+}
+
 static bool
 refuse_gap(const RecoveryPlan *plan)
 {
 	uint64_t behind = recovery_path_behind_gap(&plan->path);
-	char time[TARGET_TIME_SIZE] = "";
-	char *detail = NULL;
 	WalName missing;
 	WalName later;
 
@@ -183,18 +210,7 @@ refuse_gap(const RecoveryPlan *plan)
 		return true;
 	recovery_path_name(&plan->path, plan->path.last + 1, &missing);
 	recovery_path_name(&plan->path, behind, &later);
-	if (plan->has_newest)
-	{
-		recovery_time_text(plan->newest.time, time);
-		detail = xasprintf("The last transaction before the gap ended at %s.", time);
-	}
-	report_error(EXIT_INTEGRITY, detail,
-				 "Recover to a target before it (--target-time), or from a base backup behind it.  "
-				 "\"nex_backup wal list\" shows what is missing.",
-				 "WAL segment %s is missing or there twice, and the archive has %s", missing.text,
-				 later.text);
-	free(detail);
-	return false;
+	return report_gap(plan, missing.text, later.text);
 }
 
 /*
@@ -223,9 +239,23 @@ refuse_left(const RecoveryPlan *plan)
 	return false;
 }
 
+/* Has a segment come since the WAL was listed, right behind what was there? */
+static bool
+has_come(const RecoveryPlan *plan, const char *later)
+{
+	WalName name;
+	uint64_t number;
+
+	return later != NULL && wal_name_parse(later, &name) && name.kind == WAL_SEGMENT &&
+		   wal_segment_number(&name, plan->inventory.system.segment_size, &number) &&
+		   number > plan->path.last &&
+		   name.timeline == plan->path.steps[plan->path.count - 1].timeline;
+}
+
 /*
  * The server ends its recovery if "wal get" says of the segment behind the last one that nothing
- * comes after it; the same is asked here.  What has come since the WAL was listed is no gap.
+ * comes after it; the same is asked here.  A history, a label or a part of a segment tells of a gap
+ * as well as a segment does.
  */
 static bool
 refuse_unknown_end(const RecoveryPlan *plan)
@@ -233,11 +263,14 @@ refuse_unknown_end(const RecoveryPlan *plan)
 	WalName name;
 	char *later;
 	WalEnd end;
+	bool good;
 
 	recovery_path_name(&plan->path, plan->path.last + 1, &name);
 	end = wal_end_look(&plan->inventory.system, &name, &later);
+	good = end != WAL_END_UNKNOWN &&
+		   (end != WAL_END_GAP || has_come(plan, later) || report_gap(plan, name.text, later));
 	free(later);
-	return end != WAL_END_UNKNOWN;
+	return good;
 }
 
 /* ---- the base backup ---- */
