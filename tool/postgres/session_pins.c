@@ -62,8 +62,9 @@
  * All that the database has set and every role may set goes back to what PostgreSQL has by itself:
  * planner costs that make a query read a table a thousand times, memory, naps, network timeouts.
  * What only an administrator can set is left, and so is what the owner may want for the data: how
- * text is read, where and how rows are stored, how good statistics are.  A transaction's settings
- * cannot be set here.
+ * values are read and written, which fills materialized views, where and how rows are stored, how
+ * good statistics are, and what belongs to an extension.  A transaction's settings cannot be set
+ * here.
  */
 const char session_reset_sql[] =
 	"SELECT s.name, s.boot_val, pg_catalog.set_config(s.name, s.boot_val, false)"
@@ -73,7 +74,10 @@ const char session_reset_sql[] =
 	"  'transaction_deferrable', 'client_encoding', 'search_path', 'xmloption',"
 	"  'default_text_search_config', 'default_toast_compression', 'default_table_access_method',"
 	"  'default_tablespace', 'temp_tablespaces', 'default_statistics_target',"
-	"  'lc_monetary', 'lc_numeric', 'lc_time') ORDER BY s.name";
+	"  'lc_monetary', 'lc_numeric', 'lc_time', 'TimeZone', 'timezone_abbreviations', 'DateStyle',"
+	"  'IntervalStyle', 'bytea_output', 'xmlbinary', 'extra_float_digits', 'array_nulls',"
+	"  'transform_null_equals', 'backslash_quote', 'standard_conforming_strings',"
+	"  'gin_fuzzy_search_limit') AND s.name NOT LIKE '%.%' ORDER BY s.name";
 
 /*
  * What pg_dump's setup_connection() sets, and the settings besides it that
