@@ -369,6 +369,20 @@ is(S_IMODE((stat $modes)[2]), 0751, '... gives the mode back');
 like($err, qr/warning: file "\Q$modes\E" had mode 4751, and has 0751 now/, '... and says what it does not');
 like(tool_ok([ 'config', 'diff', @modes ], 'diff'), qr/^\Q$modes\E: same$/m, 'then it is the same');
 
+# Which word of a line is a password, only programs know that read the file.
+my @passwords = ('--repo', "$base/modes", '--set=passwords', '--identity', $identity);
+my $pgpass = "$base/.pgpass";
+write_bytes($pgpass, "db:5432:*:app:NEXSECRET1\n");
+tool_ok([ 'config', 'backup', '--repo', "$base/modes", '--set=passwords', '--recipient', $recipient, $pgpass ], 'a file of passwords');
+write_bytes($pgpass, "db:5432:*:app:NEXSECRET22\n");
+for my $command ([ 'diff', @passwords ], [ 'restore', @passwords, '--yes' ])
+{
+	my $shown = join('', tool('config', @$command));
+
+	like($shown, qr/\.pgpass: differs \(26 bytes now, 25 in the backup\); not shown/, "$command->[0]: that it differs");
+	unlike($shown, qr/NEXSECRET/, '... and not how');
+}
+
 # What is no file is not replaced, and the message says so.
 unlink $modes;
 for my $case ([ 'directory', sub { mkdir $modes } ], [ 'pipe', sub { rmdir $modes; POSIX::mkfifo($modes, 0600) } ])

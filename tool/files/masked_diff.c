@@ -4,9 +4,10 @@
  *	  What differs between two states of a configuration file, secrets masked.
  *
  * Both states are masked by the code that encrypts secrets in place; what
- * that code refuses to take apart is not shown at all.  Other files (that of
- * the server, mostly) are masked line by line.  The comparing itself is left
- * to diff(1), which sees masked texts only.
+ * that code refuses to take apart is not shown at all.  Files of the server are
+ * masked line by line.  Of other files nobody knows which word of a line is a
+ * password (.pgpass, userlist.txt, shadow), so they are not shown, either.  The
+ * comparing itself is left to diff(1), which sees masked texts only.
  *
  *-------------------------------------------------------------------------
  */
@@ -30,6 +31,24 @@
 #include "subprocess.h"
 
 #define DIFF_PROGRAM "/usr/bin/diff"
+
+/* A file of the server, whose lines have a known form? */
+static bool
+is_of_server(const char *path)
+{
+	static const char *const names[] = {"postgresql.conf", "postgresql.auto.conf", "pg_hba.conf",
+										"pg_ident.conf"};
+	const char *slash = strrchr(path, '/');
+	const char *name = slash != NULL ? slash + 1 : path;
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+	{
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	}
+	return false;
+}
 
 /* Mask whole lines that hold a secret. */
 static bool
@@ -68,7 +87,7 @@ mask(const char *path, const Buffer *text, const char *const *words, int nwords,
 	memset(&none, 0, sizeof(none));
 	sensitive_keys_init(&keys, words, nwords);
 	if (form == ENCRYPTED_WHOLE)
-		good = mask_lines(&keys, text, out);
+		good = is_of_server(path) && mask_lines(&keys, text, out);
 	else
 		good = (form == ENCRYPTED_YAML ? sops_yaml_encrypt : sops_dotenv_encrypt)(
 				   text->data, text->length, &keys, NULL, &none, out, &nvalues) == NULL;
