@@ -383,6 +383,16 @@ refused('a part of a later segment', 3, qr/WAL segment \w+ is missing or there t
 is((tool("--repo=$repo", @dry, '--timeline=1', $where // '--none'))[0], 0, 'and the way to where it ends');
 unlink $part or die;
 
+# A name that is used again: the server stops at the first one, also where the base backup is not consistent yet.
+$node->start if !-e $node->data_dir . '/postmaster.pid';
+my $points = background_sql('postgres', q{DO $$ BEGIN FOR i IN 1..400 LOOP PERFORM pg_create_restore_point('again'); COMMIT; PERFORM pg_sleep(0.02); END LOOP; END $$});
+my $busy = tool_json("--repo=$repo", @backup, '--rate=20');
+on(q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'DO %'});
+$points->();
+archived();
+isnt(tool_json("--repo=$repo", @dry, '--timeline=1', '--target-name=again')->{backup}, $busy->{backup}, 'a restore point during a base backup: an older one is taken');
+refused('that base backup by its name', 1, qr/the target is before the base backup is consistent/, '--timeline=1', '--target-name=again', $busy->{backup});
+
 # The server reads ahead, but nothing behind the target.
 my ($next_one) = grep { m{/wal/[0-9a-f]{16}/00000001/.*/\Q$behind\E-} } map { "$repo/$_" } all_files($repo);
 rename $next_one, "$scratch/behind" or die;

@@ -42,8 +42,13 @@ visit_target(const WalEvent *event, void *argument)
 {
 	RecoveryPlan *plan = argument;
 
-	if (event->lsn < plan->base->cluster.stop)
+	if (event->lsn < plan->base->cluster.start)
 		return true;
+	if (event->lsn < plan->base->cluster.stop)
+	{
+		plan->too_late = plan->too_late || recovery_target_is_at(&plan->target, event);
+		return !plan->too_late;
+	}
 	plan->found = recovery_target_is_at(&plan->target, event);
 	if (plan->found)
 		plan->at = *event;
@@ -105,6 +110,9 @@ find_target(RecoveryPlan *plan)
 		plan->last_segment = from;
 	if (plan->target.kind == TARGET_END || plan->target.kind == TARGET_IMMEDIATE)
 		return true;
+	/* The server stops at the first restore point of the name, also if it is not consistent yet. */
+	if (plan->target.kind == TARGET_NAME)
+		from = plan->path.first;
 	progress_phase("looking for the target in the WAL", "segments", plan->path.last - from + 1, 0);
 	if (plan->target.kind == TARGET_LSN && segment_of(plan, plan->target.lsn) > from)
 		from = segment_of(plan, plan->target.lsn);
@@ -293,7 +301,7 @@ forget_base(RecoveryPlan *plan)
 	manifest_free(plan->base);
 	plan->base = NULL;
 	recovery_path_free(&plan->path);
-	plan->found = plan->has_last = plan->has_newest = false;
+	plan->found = plan->too_late = plan->has_last = plan->has_newest = false;
 	plan->newest.kind = WAL_EVENT_OTHER;
 }
 
@@ -343,6 +351,8 @@ try_base(BaseChoice *choice, int i, RecoveryPlan *plan, bool may_be_older, char 
 		return BASE_LACKS_WAL;
 	if (stop_requested())
 		return BASE_FAILED;
+	if (plan->too_late)
+		return BASE_TOO_LATE;
 	return plan->found || plan->target.kind == TARGET_END || plan->target.kind == TARGET_IMMEDIATE
 			   ? BASE_FITS
 			   : BASE_TOO_EARLY;

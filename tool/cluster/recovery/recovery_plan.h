@@ -24,6 +24,7 @@ typedef struct RecoveryPlan
 	RecoveryPath path;
 	uint64_t last_segment; /* that recovery needs */
 	bool found;            /* a record at which the server stops; not of END and IMMEDIATE */
+	bool too_late;         /* … or it would stop before the base backup is consistent */
 	WalEvent at;           /* that one */
 	bool has_last;
 	WalEvent last; /* the last transaction that will be there, as far as it was looked for */
