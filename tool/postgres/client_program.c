@@ -22,7 +22,7 @@
 	"one before. Raise the limit (ulimit -s), or find them: SELECT pronamespace::regnamespace, "   \
 	"count(*) FROM pg_proc GROUP BY 1 ORDER BY 2 DESC."
 
-/* It happens while the server prints a definition, whose number stands in the query. */
+/* It happens while the server prints a definition, whose OID is in the query. */
 #define PRINTING_HINT                                                                              \
 	"The server needs more stack to print this definition than to take it. Find whose it is by "   \
 	"the number in the query (SELECT oid::regclass, relowner::regrole FROM pg_class WHERE oid = "  \
