@@ -253,10 +253,11 @@ my $windows = tool_json("--repo=$repo", 'base', 'windows', $decimal)->{systems}[
 is(scalar @$windows, 1, 'one window');
 my $kept = tool_json("--repo=$repo", 'base', 'expire', '--dry-run', '--keep-pitr=1d');
 is_deeply([ map { $_->{backup} } grep { $_->{reason} =~ /keep-pitr/ } @{ $kept->{backups} } ], [ $windows->[0]{oldest} ], 'keep-pitr keeps the oldest good one');
-my $expected = tool_json("--repo=$repo", 'base', 'expire', '--dry-run', $decimal);
+is(tool_json("--repo=$repo", 'base', 'expire', '--dry-run', $decimal)->{wal_removed}, 0, 'without keep-pitr WAL is left alone');
+my $expected = tool_json("--repo=$repo", 'base', 'expire', '--dry-run', '--keep-pitr=1s', $decimal);
 is(segments()->{segments}, $segments->{segments}, 'a dry run removes no WAL');
 cmp_ok($expected->{wal_removed}, '>', 0, 'but says how much it would');
-my $expired = tool_json("--repo=$repo", 'base', 'expire', $decimal);
+my $expired = tool_json("--repo=$repo", 'base', 'expire', '--keep-pitr=1s', $decimal);
 cmp_ok(scalar manifests(), '<', $published, 'those that no rule keeps are removed');
 is($expired->{wal_removed}, $expected->{wal_removed}, 'WAL that none of the others needs is removed');
 my $after = segments();
@@ -266,7 +267,7 @@ is($after->{ranges}[0]{last}, $segments->{ranges}[0]{last}, '… which does not 
 tool_ok([ "--repo=$repo", 'wal', 'verify' ], 'what is left is whole');
 my $window = tool_json("--repo=$repo", 'base', 'windows')->{systems}[0]{windows};
 is_deeply([ map { [ @$_{qw(timeline to to_lsn newest)} ] } @$window ], [ map { [ @$_{qw(timeline to to_lsn newest)} ] } @$windows ], 'the window ends where it did');
-is(tool_json("--repo=$repo", 'base', 'expire', $decimal)->{wal_removed}, 0, 'there is nothing more to remove');
+is(tool_json("--repo=$repo", 'base', 'expire', '--keep-pitr=1s', $decimal)->{wal_removed}, 0, 'there is nothing more to remove');
 like(tool_ok([ "--repo=$repo", 'base', 'verify' ], 'base verify'), qr/: ok \(/, 'and the others are whole');
 
 # ------------------------------------------------------------ a damaged repository

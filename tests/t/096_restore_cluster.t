@@ -214,8 +214,9 @@ is_deeply([ map { [ @$_{qw(timeline oldest newest base_backups)} ] } @$windows ]
 is($windows->[1]{to}, $plan->{newest_transaction}{time}, 'a window ends with the last transaction');
 my @expire = ('base', 'expire', '--keep-daily=0', '--keep-weekly=0', '--dry-run');
 like(tool_json("--repo=$repo", @expire, '--keep-pitr=1h')->{backups}[0]{reason}, qr/^keep-pitr$/, 'the base backup from which all of it is reached is kept');
-my $expired = tool_json("--repo=$repo", @expire);
-is_deeply([ map { $_->{keep} ? 1 : 0 } @{ $expired->{backups} } ], [ 0, 1 ], 'without keep-pitr it is removed');
+is_deeply(tool_json("--repo=$repo", @expire)->{wal_unneeded}, [], 'without keep-pitr no WAL goes');
+my $expired = tool_json("--repo=$repo", @expire, '--keep-pitr=1s');
+is_deeply([ map { $_->{keep} ? 1 : 0 } @{ $expired->{backups} } ], [ 0, 1 ], 'with a shorter time it is removed');
 is_deeply([ map { $_->{timeline} } @{ $expired->{wal_unneeded} } ], [1], 'with WAL of its timeline alone');
 my ($next) = $expired->{wal_unneeded}[0]{last} =~ /(.{8})$/;
 is(hex($next) + 1, (hex(($second->{start} =~ m{/(.*)})[0]) >> 20), 'up to the beginning of the next one');

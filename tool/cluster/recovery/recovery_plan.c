@@ -256,7 +256,7 @@ has_come(const RecoveryPlan *plan, const char *later)
 
 	return later != NULL && wal_name_parse(later, &name) && name.kind == WAL_SEGMENT &&
 		   wal_segment_number(&name, plan->inventory.system.segment_size, &number) &&
-		   number > plan->path.last &&
+		   number == plan->path.last + 1 &&
 		   name.timeline == plan->path.steps[plan->path.count - 1].timeline;
 }
 

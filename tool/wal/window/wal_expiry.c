@@ -189,6 +189,10 @@ find_of_system(const ExpireRequest *request, const BackupName *left, int nleft, 
 	return good && !interrupted();
 }
 
+/*
+ * Rules for base backups are no word on WAL, which cannot be had again: it goes only where somebody
+ * has said how far back moments are wanted.
+ */
 static bool
 find(const ExpireRequest *request, const BackupName *left, int count, ExpireResult *result)
 {
@@ -197,7 +201,11 @@ find(const ExpireRequest *request, const BackupName *left, int count, ExpireResu
 
 	for (first = 0; good && first < result->count; first = end_of_system(result, first))
 	{
-		if (is_of_cluster(&result->names[first]))
+		if (!is_of_cluster(&result->names[first]))
+			continue;
+		if (request->keep->keep_pitr == 0)
+			result->wal_reason = "it is removed with --keep-pitr only";
+		else
 			good =
 				find_of_system(request, left, count, wal_system_of(&result->names[first]), result);
 	}
